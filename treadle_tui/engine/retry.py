@@ -1,0 +1,84 @@
+"""How often a stage may try, and how long it waits in between."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from treadle_tui.engine.errors import InvalidDefinition, nearest
+
+RetryOn = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """Attempts and pauses of a stage. Seconds everywhere; `max_attempts` counts the first."""
+
+    max_attempts: int = 1
+    delay: float = 0.0
+    """Seconds before the second attempt."""
+    backoff: float = 1.0
+    """Factor from one delay to the next."""
+    max_delay: float | None = None
+    """Cap of a delay, before jitter."""
+    jitter: float = 0.0
+    """Multiplies a delay by 1 ± jitter, at random."""
+    attempt_timeout: float | None = None
+    """Covers the stage and its gates, not the subtasks of a fan-out, which have their own."""
+    retry_on: RetryOn | None = None
+    """Exception types, or a predicate of the exception: which failures are worth another attempt. None: all."""
+    on_exhausted: Literal["fail", "escalate"] = "fail"
+
+    def __post_init__(self) -> None:
+        def refuse(field: str, rule: str) -> None:
+            raise InvalidDefinition(f"retry budget: {field}={getattr(self, field)!r} must be {rule}")
+
+        if isinstance(self.max_attempts, bool) or not isinstance(self.max_attempts, int) or self.max_attempts < 1:
+            refuse("max_attempts", "a whole number, 1 or more")
+        for field in ("delay", "backoff", "jitter"):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+                refuse(field, "a number")
+        if self.delay < 0:
+            refuse("delay", "0 seconds or more")
+        if self.backoff < 1:
+            refuse("backoff", "1 or more")
+        if not 0 <= self.jitter <= 1:
+            refuse("jitter", "between 0 and 1")
+        if self.max_delay is not None and self.max_delay < 0:
+            refuse("max_delay", "0 seconds or more")
+        if self.attempt_timeout is not None and not self.attempt_timeout > 0:
+            refuse("attempt_timeout", "above 0 seconds")
+        if self.on_exhausted not in ("fail", "escalate"):
+            raise InvalidDefinition(
+                f"retry budget: on_exhausted={self.on_exhausted!r} is unknown; {nearest(str(self.on_exhausted), ('fail', 'escalate'))}"
+            )
+
+    def delay_after(self, failures: int, random_source: Callable[[], float] = random.random) -> float:
+        """Seconds to wait after so many failed attempts of this budget (1 or more); jitter drawn from `random_source` in [0, 1)."""
+        try:
+            seconds = self.delay * self.backoff ** max(0, failures - 1)
+        except OverflowError:
+            seconds = float("inf")
+        if self.max_delay is not None:
+            seconds = min(seconds, self.max_delay)
+        if self.jitter:
+            seconds *= 1 + self.jitter * (2 * random_source() - 1)
+        return min(seconds, MAX_DELAY_SECONDS)
+
+    def is_worth_retrying(self, error: BaseException | None) -> bool:
+        """Whether a failure with this exception may be retried at all; a predicate that raises means yes."""
+        if self.retry_on is None or error is None:
+            return True
+        if isinstance(self.retry_on, (tuple, type)):
+            return isinstance(error, self.retry_on)
+        try:
+            return bool(self.retry_on(error))
+        except Exception:
+            return True
+
+
+MAX_DELAY_SECONDS = 366 * 24 * 3600.0
+"""A year: longer waits are capped here, so that a runaway backoff stays a date that can be written."""

@@ -1,0 +1,174 @@
+"""What a reader is told about items, stages and reviews: the plain data behind every list and every screen.
+
+Nothing here reads a store; `store/` fills these and `engine` returns them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from treadle_tui.engine.review import ReviewData
+from treadle_tui.engine.states import ItemState, StageState, StageStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageEntry(StageStatus):
+    """One line of a `PipelineStatus`: a stage's name and everything about it."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eta:
+    """How long is left, from the stages' own history; None where there is none."""
+
+    p50_seconds: float | None = None
+    p90_seconds: float | None = None
+
+    def __str__(self) -> str:
+        if self.p50_seconds is None:
+            return "no history"
+        if self.p90_seconds is None or round(self.p90_seconds) == round(self.p50_seconds):
+            return f"about {duration_words(self.p50_seconds)}"
+        return f"about {duration_words(self.p50_seconds)}, at most {duration_words(self.p90_seconds)} nine times of ten"
+
+
+def duration_words(seconds: float) -> str:
+    """Seconds as a person reads them: "0.4 s", "12 s", "3 min", "2 h 05", "4 d"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        hours, rest = divmod(int(seconds), 3600)
+        return f"{hours} h {rest // 60:02d}"
+    return f"{seconds / 86400:.0f} d"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineStatus:
+    """One item, all its stages in topological order."""
+
+    item_id: str
+    workflow: str = ""
+    entries: Sequence[StageEntry] = ()
+    eta: Eta | None = None
+
+    def progress_percent(self) -> float:
+        """Share of stages that are completed or skipped, 0 to 100; 100 for no stages."""
+        if not self.entries:
+            return 100.0
+        return 100.0 * sum(entry.state.is_satisfied for entry in self.entries) / len(self.entries)
+
+    def is_complete(self) -> bool:
+        """Whether every stage is completed or skipped."""
+        return all(entry.state.is_satisfied for entry in self.entries)
+
+    def has_failures(self) -> bool:
+        """Whether a stage is failed."""
+        return bool(self.failed_stages())
+
+    def failed_stages(self) -> list[str]:
+        """Names of the failed stages, topological order."""
+        return self._in_state(StageState.FAILED)
+
+    def running_stages(self) -> list[str]:
+        """Names of the running stages, topological order."""
+        return self._in_state(StageState.RUNNING)
+
+    def has_pending_reviews(self) -> bool:
+        """Whether a person is waited for, on a stage or on a subtask."""
+        return bool(self.review_stages())
+
+    def review_stages(self) -> list[str]:
+        """Names of the stages that wait for a person, themselves or in a subtask; topological order."""
+        waiting = StageState.AWAITING_REVIEW
+        return [
+            entry.name
+            for entry in self.entries
+            if entry.state is waiting or any(subtask.state is waiting for subtask in entry.subtasks)
+        ]
+
+    def _in_state(self, state: StageState) -> list[str]:
+        return [entry.name for entry in self.entries if entry.state is state]
+
+    def __str__(self) -> str:
+        width = max((len(entry.name) for entry in self.entries), default=0)
+        lines = [f"{self.item_id}: {self.progress_percent():.0f} %"]
+        for entry in self.entries:
+            lines.append(f"  {entry.state.glyph} {entry.name:<{width}}  {_entry_words(entry)}")
+            lines += [f"      {subtask.state.glyph} {subtask.name}  {subtask.error or subtask.state.word}" for subtask in entry.subtasks]
+        return "\n".join(lines)
+
+
+def _entry_words(entry: StageEntry) -> str:
+    words = entry.state.word
+    if entry.attempt > 1:
+        words += f", attempt {entry.attempt}"
+    detail = entry.error or entry.summary or (entry.review.summary if entry.review else None)
+    return f"{words}: {detail}" if detail else words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingReview:
+    """A stage or subtask that waits for a person."""
+
+    item_id: str
+    workflow: str
+    stage: str
+    subtask: str | None = None
+    attempt: int = 0
+    version: int = 0
+    review: ReviewData | None = None
+    waiting_since: datetime | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a stage is where it is, and what would move it."""
+
+    stage: str
+    state: StageState
+    reasons: list[str] = field(default_factory=list)
+    """The whole chain, nearest cause first."""
+    action: str = ""
+    """What would move it; empty when nothing need be done."""
+
+    def __str__(self) -> str:
+        reasons = "; ".join(self.reasons)
+        sentence = f"{self.stage} is {self.state.word}" + (f": {reasons}" if reasons else "")
+        return f"{sentence}. {self.action}." if self.action else f"{sentence}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One stage of one item as a board shows it."""
+
+    state: StageState
+    attempt: int = 0
+    version: int = 0
+    """Grows with every change of the stage itself; a cell never moves back to an older one."""
+    updated_at: datetime | None = None
+    subtasks: int = 0
+    """How many subtasks a fan-out has declared; 0 for none."""
+    subtasks_by_state: Mapping[StageState, int] = field(default_factory=dict)
+    """Count of subtasks per state, only the states that occur."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRow:
+    """One item as a board shows it."""
+
+    key: int
+    """Grows with each new item; the order of a board that is not sorted otherwise."""
+    item_id: str
+    workflow: str
+    state: ItemState
+    created_at: datetime
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+    """By stage name, every stage of the item's workflow."""

@@ -1,0 +1,105 @@
+"""The seam between the engine and what keeps its state.
+
+One call is one atomic change. The memory store, SQLite and later PostgreSQL pass one contract suite
+(`treadle_tui.engine.testing.store_contract`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol, Self
+
+from treadle_tui.engine.attempt_record import AttemptRecord
+from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.states import StageState, StageStatus, StoredItem
+from treadle_tui.engine.status import ItemRow, PendingReview
+
+
+class StoreReads(Protocol):
+    """What anybody may ask. Every method may be awaited from any event loop of the process."""
+
+    async def get_status(self, item_id: str, stage: str) -> StageStatus | None:
+        """The stage's status; None for an unknown item or stage."""
+        ...
+
+    async def get_all_statuses(self, item_id: str) -> dict[str, StageStatus]:
+        """Every stage of the item by name, topological order; {} for an unknown item."""
+        ...
+
+    async def query_items(self, stage: str, state: StageState, workflow: str | None = None) -> list[str]:
+        """Ids of the items whose stage of that name is in that state, oldest first."""
+        ...
+
+    async def get_attempts(self, item_id: str, stage: str, subtask: str | None = None) -> list[AttemptRecord]:
+        """Every attempt, oldest first; [] for an unknown item or stage."""
+        ...
+
+    async def get_item(self, item_id: str) -> StoredItem | None:
+        """The item; None when there is none of that id."""
+        ...
+
+    async def list_items(self, workflow: str | None = None) -> list[str]:
+        """Ids in the order of submission."""
+        ...
+
+    def events(self, since: int = 0, item_id: str | None = None) -> AsyncIterator[Event | Lagged]:
+        """The durable events after `since`, in commit order; ends with the last one there is."""
+        ...
+
+    async def last_seq(self) -> int:
+        """The `seq` of the newest event; 0 when there is none."""
+        ...
+
+    async def changed(self, since: int, timeout: float) -> int:
+        """Wait until there is an event after `since`, by this process or another, or `timeout` seconds have passed; the newest `seq`."""
+        ...
+
+    async def page(
+        self,
+        *,
+        workflow: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        stage: str | None = None,
+        states: Sequence[StageState] = (),
+    ) -> list[ItemRow]:
+        """Board rows in order of submission.
+
+        With `states`, only items that have a stage (the named one, else any) or one of its subtasks in one of them.
+        """
+        ...
+
+    async def rows(self, item_ids: Sequence[str]) -> list[ItemRow]:
+        """The board rows of these items as they stand now; unknown ids are left out."""
+        ...
+
+    async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
+        """How many rows `page` has for the same question."""
+        ...
+
+    async def counts(self) -> dict[str, dict[str, dict[StageState, int]]]:
+        """Items per workflow, stage and state; only states that occur. Kept, not counted: cheap at any size."""
+        ...
+
+    async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
+        """Everything that waits for a person, longest first, subtasks included."""
+        ...
+
+    async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
+        """Stages of every workflow the store knows, topological order."""
+        ...
+
+
+class StateStore(StoreReads, Protocol):
+    """Reads, and the verbs the engine changes state with."""
+
+    async def delete_item(self, item_id: str) -> None:
+        """Remove the item and everything about it. Raises `ItemNotFound`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; may be called again. Any other use afterwards raises `StoreError`."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc: object) -> None: ...
