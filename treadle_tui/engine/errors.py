@@ -112,9 +112,7 @@ class StageExecutionError(TreadleError):
 class InvalidTransition(TreadleError):
     """A move that the state table does not have."""
 
-    def __init__(
-        self, item_id: str, stage: str, from_state: StageState, to_state: StageState | None = None, remedy: str = ""
-    ) -> None:
+    def __init__(self, item_id: str, stage: str, from_state: StageState, to_state: StageState | None = None, remedy: str = "") -> None:
         self.item_id = item_id
         self.stage = stage
         self.from_state = from_state

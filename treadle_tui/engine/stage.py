@@ -6,12 +6,14 @@ one per attempt: it holds facts, and passes progress, log lines, memos and trans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.feedback import Feedback
 from treadle_tui.engine.outcomes import StageOutcome
+from treadle_tui.engine.review import ReviewDecision
 
 
 class AttemptServices(Protocol):
@@ -40,7 +42,9 @@ class StageContext:
 
     __slots__ = (
         "_services",
+        "_sleep",
         "attempt",
+        "decisions",
         "feedback",
         "idempotency_key",
         "item_id",
@@ -69,8 +73,10 @@ class StageContext:
         previous_attempts: Sequence[AttemptRecord] = (),
         upstream: Mapping[str, Any] | None = None,
         values: Mapping[str, Mapping[str, Any]] | None = None,
+        decisions: Mapping[str, ReviewDecision] | None = None,
         idempotency_key: str = "",
         services: AttemptServices | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.item_id = item_id
         self.stage_name = stage_name
@@ -89,11 +95,18 @@ class StageContext:
         """Outputs of direct dependencies by stage name, `after` included; None for a skipped one."""
         self.values = {stage: dict(answers) for stage, answers in (values or {}).items()}
         """Answers to review forms upstream, by stage name."""
+        self.decisions = dict(decisions or {})
+        """What people decided upstream, by stage name: who, when, why, and their answers."""
         self.idempotency_key = idempotency_key
         """The same after a crash, new for a new attempt; printable ASCII, at most 255 characters."""
         self.statements: list[tuple[str, Any, int | None]] = []
         """SQL kept for the transaction that completes this stage: (sql, parameters, expected row count)."""
         self._services = services
+        self._sleep = sleep
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once `seconds` have passed by the engine's clock; in a test, by the test's."""
+        await self._sleep(seconds)
 
     @property
     def cancelled(self) -> bool:

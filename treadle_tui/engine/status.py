@@ -88,9 +88,7 @@ class PipelineStatus:
         """Names of the stages that wait for a person, themselves or in a subtask; topological order."""
         waiting = StageState.AWAITING_REVIEW
         return [
-            entry.name
-            for entry in self.entries
-            if entry.state is waiting or any(subtask.state is waiting for subtask in entry.subtasks)
+            entry.name for entry in self.entries if entry.state is waiting or any(subtask.state is waiting for subtask in entry.subtasks)
         ]
 
     def _in_state(self, state: StageState) -> list[str]:

@@ -1,0 +1,252 @@
+"""One attempt of one stage, from a claim to a result, in small named steps.
+
+    told      what the code is told (`prepare`)
+    called    the runner calls it, within its time (`Runner`)
+    judged    gates look at what it gave
+    resolved  budget and policy decide where that leads (`Resolution`)
+
+Nothing here touches a store or publishes anything: the result says all there is to record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from treadle_tui.engine.codec import decode_json, encode_json, feedback_to_json, review_to_json, verdict_to_json
+from treadle_tui.engine.errors import StageExecutionError, TreadleError
+from treadle_tui.engine.feedback import Feedback
+from treadle_tui.engine.items import OutputType
+from treadle_tui.engine.outcomes import Completed, Failed, FanOut, NeedsReview, Retry, Skipped, StageOutcome, SubTask
+from treadle_tui.engine.quality import Rejected, Uncertain, Verdict, ask_all
+from treadle_tui.engine.retry import RetryBudget
+from treadle_tui.engine.review import ReviewData, ReviewPolicy
+from treadle_tui.engine.secrets import mask, redact, secret_texts
+from treadle_tui.engine.stage import StageContext
+from treadle_tui.engine.stage_definition import StageDefinition
+from treadle_tui.engine.store.results import Claim, Move, Result, Statement, Work
+from treadle_tui.engine.store.statements import to_json
+
+MAX_ERROR_LENGTH = 4000
+"""Characters of an error that are kept; the log has all of it."""
+
+
+class AttemptTimedOut(TreadleError):
+    """The attempt took longer than its budget allows."""
+
+
+def error_text(error: BaseException) -> str:
+    """An exception as one kept sentence: its class and message; our own errors speak for themselves."""
+    if isinstance(error, (StageExecutionError, AttemptTimedOut)):
+        text = str(error)
+    else:
+        message = str(error)
+        text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= MAX_ERROR_LENGTH else text[: MAX_ERROR_LENGTH - 1] + "…"
+
+
+def is_sampled(workflow: str, stage: str, item_id: str, rate: float) -> bool:
+    """Whether this item's stage is of the sample: drawn once, from the names, so it is the same in every process."""
+    drawn = hashlib.blake2b(f"{workflow}\0{stage}\0{item_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(drawn, "big") < rate * 2**64
+
+
+@dataclass(slots=True)
+class Resolution:
+    """Turns what an attempt's code answered, or raised, into a `Result`."""
+
+    definition: StageDefinition
+    claim: Claim
+    workflow: str
+    ctx: StageContext
+    item: Any
+    secrets: set[str] = field(default_factory=set)
+    """Texts that must not be seen in errors and logs."""
+
+    @property
+    def budget(self) -> RetryBudget:
+        """The budget that counts: the subtask's own, or the stage's."""
+        each = self.definition.each
+        return each.retry if self.claim.work is Work.SUBTASK and each is not None else self.definition.retry
+
+    @property
+    def policy(self) -> ReviewPolicy:
+        """The review policy that counts."""
+        if self.claim.work is not Work.SUBTASK:
+            return self.definition.review
+        return self.definition.each.review if self.definition.each is not None else ReviewPolicy.NEVER
+
+    @property
+    def output_type(self) -> OutputType:
+        """What the output must be."""
+        if self.claim.work is not Work.SUBTASK:
+            return self.definition.output
+        return self.definition.each.output if self.definition.each is not None else OutputType()
+
+    @property
+    def max_attempts(self) -> int:
+        """The number of the last attempt allowed."""
+        return self.budget.max_attempts + self.claim.extra
+
+    async def of_outcome(self, outcome: StageOutcome) -> Result:
+        """Where an answer leads."""
+        match outcome:
+            case Completed(output, summary):
+                return await self._of_output(output, summary, None)
+            case NeedsReview(output, data, summary):
+                return await self._of_output(output, summary, data or ReviewData(summary or "the stage asks for a review"))
+            case Skipped(reason):
+                return Result(move=Move.SKIP, outcome="skipped", reason=self._masked(reason))
+            case FanOut(subtasks):
+                return await self._of_fan_out(list(subtasks))
+            case Retry(reason, after):
+                return self.failed_attempt("retry", self._masked(reason), after=after)
+            case Failed(error):
+                return Result(move=Move.FAIL, outcome="failed", error=self._masked(error) or "failed")
+            case _:
+                kind = type(outcome).__name__
+                raise StageExecutionError(self.definition.name, f"answered with {kind}, which is no outcome this engine knows")
+
+    def of_error(self, error: BaseException) -> Result:
+        """Where a raised exception leads."""
+        label = "timeout" if isinstance(error, AttemptTimedOut) else "error"
+        return self.failed_attempt(label, self._masked(error_text(error)), raised=error)
+
+    # --- an output --------------------------------------------------------------------------------------------------
+
+    async def _of_output(self, output: Any, summary: str | None, asked: ReviewData | None) -> Result:
+        encoded = self.output_type.encode(output)
+        if self.definition.secrets:
+            self.secrets |= secret_texts(decode_json(encoded), self.definition.secrets)
+        summary = None if summary is None else self._masked(str(summary))
+        verdict = None
+        if self.claim.work is not Work.SUBTASK:
+            verdict = await ask_all(self.definition.gates, output, self.ctx, self.item)
+        given = Result(
+            move=Move.COMPLETE,
+            output=encoded,
+            summary=summary,
+            verdict=None if verdict is None else verdict_to_json(verdict),
+        )
+        return self._judged(given, verdict, asked)
+
+    def _judged(self, given: Result, verdict: Verdict | None, asked: ReviewData | None) -> Result:
+        is_looked_at = self.policy.when == "always" or self._is_sampled()
+        match verdict:
+            case Rejected(feedback):
+                error = f"rejected: {feedback.summary}" if feedback.summary else "rejected by the quality gate"
+                return self.failed_attempt("rejected", self._masked(error), given=given, feedback=feedback)
+            case Uncertain(reason) if asked is None and not (self.policy.on_uncertain or is_looked_at):
+                feedback = Feedback(reason or "the quality gate could not tell")
+                return self.failed_attempt("uncertain", self._masked(f"uncertain: {reason}"), given=given, feedback=feedback)
+            case Uncertain(reason):
+                asked = asked or ReviewData(self._masked(f"the quality gate is uncertain: {reason}"))
+                feedback_json = feedback_to_json(Feedback(self._masked(reason)))
+                return self._for_review(replace(given, outcome="uncertain", feedback=feedback_json), asked, f"uncertain: {reason}")
+            case _ if asked is not None:
+                return self._for_review(replace(given, outcome="needs_review"), asked, "asked by the stage")
+            case _ if is_looked_at:
+                why = "sampled" if self.policy.when == "sample" else "always reviewed"
+                asked = ReviewData(given.summary or f"{self.definition.name}: {why}")
+                return self._for_review(replace(given, outcome="needs_review"), asked, why)
+            case _:
+                return replace(given, statements=self._statements(), if_statements_fail=self._statements_failed)
+
+    def _statements(self) -> Sequence[Statement]:
+        """The attempt's SQL. Raises TypeError for a parameter that cannot be kept."""
+        to_json(self.ctx.statements)
+        return tuple(self.ctx.statements)
+
+    def _is_sampled(self) -> bool:
+        policy = self.policy
+        name = self.definition.name if self.claim.subtask is None else f"{self.definition.name}/{self.claim.subtask}"
+        return policy.when == "sample" and is_sampled(self.workflow, name, self.claim.item_id, policy.rate or 0.0)
+
+    def _statements_failed(self, problem: str) -> Result:
+        return self.failed_attempt("error", self._masked(f"the transaction failed: {problem}"))
+
+    def _for_review(self, given: Result, asked: ReviewData, why: str, escalated: str | None = None) -> Result:
+        from treadle_tui.engine.clock import from_ms
+
+        created = asked.created_at or from_ms(self.claim_now)
+        review = review_to_json(replace(asked, created_at=created))
+        encode_json(review)
+        names = self.definition.secrets
+        expires = self.policy.expires_after
+        return replace(
+            given,
+            move=Move.REVIEW,
+            review=review,
+            event_review=redact(review, names) if names else None,
+            why=self._masked(why),
+            escalated=escalated,
+            expires_after_ms=None if expires is None else int(expires * 1000),
+            statements=self._statements() if given.output is not None else (),
+        )
+
+    claim_now: int = 0
+    """Milliseconds by the engine's clock, when the result is made."""
+
+    # --- a fan-out --------------------------------------------------------------------------------------------------
+
+    async def _of_fan_out(self, declared: Sequence[str | SubTask]) -> Result:
+        if self.claim.work is not Work.STAGE:
+            raise StageExecutionError(self.definition.name, "a subtask, or a reduce, cannot fan out again; return a value")
+        subtasks: list[tuple[str, Any]] = []
+        for each in declared:
+            subtask = each if isinstance(each, SubTask) else SubTask(each)
+            if not isinstance(subtask.name, str) or not subtask.name:
+                raise StageExecutionError(self.definition.name, f"subtask {each!r} has no name; a name is a text that is not empty")
+            subtasks.append((subtask.name, self._metadata(subtask)))
+        names = [name for name, _ in subtasks]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise StageExecutionError(self.definition.name, f"subtask {twice!r} was declared twice; names must differ")
+        if not subtasks:
+            return await self._of_output({}, "no subtasks", None)
+        return Result(move=Move.FAN_OUT, outcome="fan_out", subtasks=subtasks)
+
+    def _metadata(self, subtask: SubTask) -> Any:
+        return None if subtask.metadata is None else decode_json(OutputType().encode(subtask.metadata))
+
+    # --- a failed attempt -------------------------------------------------------------------------------------------
+
+    def failed_attempt(
+        self,
+        outcome: str,
+        error: str,
+        *,
+        given: Result | None = None,
+        feedback: Feedback | None = None,
+        raised: BaseException | None = None,
+        after: float | None = None,
+    ) -> Result:
+        """Another attempt, a person, or failure: what the budget and the policy say."""
+        base = replace(
+            given or Result(move=Move.FAIL),
+            outcome=outcome,
+            error=error,
+            feedback=None if feedback is None else feedback_to_json(feedback),
+            max_attempts=self.max_attempts,
+        )
+        worth_it = raised is None or isinstance(raised, AttemptTimedOut) or self.budget.is_worth_retrying(raised)
+        if worth_it and self.claim.attempt < self.max_attempts:
+            failures = self.claim.attempt - self.claim.extra
+            seconds = self.budget.delay_after(failures) if after is None else max(0.0, after)
+            return replace(base, move=Move.RETRY, delay_ms=round(seconds * 1000))
+        if self.budget.on_exhausted == "escalate" or self.policy.on_escalation:
+            spent = f"{self.claim.attempt} of {self.max_attempts} attempts failed" if worth_it else "not worth another attempt"
+            reason = f"{spent}: {error}"
+            return self._for_review(base, ReviewData(reason), f"escalated: {spent}", escalated=reason)
+        return replace(base, move=Move.FAIL)
+
+    def _masked(self, text: str) -> str:
+        return mask(text, self.secrets) if self.secrets else text
+
+
+def upstream_by_name(claim: Claim, names: Mapping[int, str]) -> dict[str, Any]:
+    """Outputs of direct dependencies by full stage name, as plain JSON values."""
+    return {names[stage]: None if output is None else decode_json(output) for stage, output in claim.upstream.items()}

@@ -1,0 +1,431 @@
+"""The engine's loop: claims ready stages, runs their attempts, records what came of them, and knows when there is nothing left.
+
+Event-driven: it looks again when an attempt has ended, when something was committed here or in another process, when a retry is
+due by the clock. Store first, event second: whatever is told has been committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, upstream_by_name
+from treadle_tui.engine.clock import Clock, to_ms
+from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
+from treadle_tui.engine.errors import InvalidItem, StoreCorrupt, StoreError
+from treadle_tui.engine.leases import LeaseKeeper, Observer
+from treadle_tui.engine.rooms import Limits, StageLimit
+from treadle_tui.engine.runner.protocol import Runner, StageCall
+from treadle_tui.engine.running import RunningAttempt
+from treadle_tui.engine.secrets import secret_texts
+from treadle_tui.engine.stage import StageContext
+from treadle_tui.engine.stage_definition import StageDefinition
+from treadle_tui.engine.store.results import Claim, Move, Result, Work
+from treadle_tui.engine.store.rows import TaskKey
+from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.transactional import TransactionalStore
+from treadle_tui.engine.store.views import attempt_record
+from treadle_tui.engine.workflow import Workflow
+
+log = logging.getLogger("treadle.engine")
+
+STOP_SECONDS = 5.0
+"""How long a stop waits for code that does not heed its cancellation; its lease is given back without it."""
+REAP_SECONDS = 2.0
+"""How often an engine at work looks for workers that have died, in real time."""
+STORE_PAUSES = (0.1, 0.5, 2.0, 5.0)
+"""Seconds to wait before a store that refused is asked again; the last one is repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A workflow an engine runs: its code, and its shape in the store."""
+
+    workflow: Workflow
+    shape: WorkflowShape
+    definitions: Mapping[int, StageDefinition]
+    """By stage number."""
+    names: Mapping[int, str]
+
+
+def condition_of(expression: str) -> Callable[[Mapping[str, Any]], bool]:
+    """A hold's condition on {"item": data}; a field the item does not have means it does not match."""
+    from treadle_tui.engine.expressions import MissingField, compile_condition
+
+    condition = compile_condition(expression)
+
+    def matches(names: Mapping[str, Any]) -> bool:
+        try:
+            return bool(condition(names))
+        except (MissingField, TypeError):
+            return False
+
+    return matches
+
+
+class Dispatcher:
+    """Runs attempts for one `Engine`. Belongs to one event loop."""
+
+    def __init__(self, store: TransactionalStore, clock: Clock, runner: Runner, concurrency: int) -> None:
+        self.store = store
+        self.clock = clock
+        self.runner = runner
+        self.worker = 0
+        """This engine's number in the store; 0 until it first claims."""
+        self.originals: dict[str, Any] = {}
+        """Items as they were submitted, for the small form."""
+        self.trouble: str | None = None
+        """What keeps the store from working; None when nothing does."""
+        self.taken: dict[int, Taken] = {}
+        self.running: dict[TaskKey, RunningAttempt] = {}
+        self.keeper = LeaseKeeper(self._beat, self._tell_blocked)
+        self._concurrency = concurrency
+        self._limits = Limits(concurrency, (), {})
+        self._observer = Observer()
+        self._wake = asyncio.Event()
+        self._drives = 0
+        self._next_look = 0.0
+        self._claiming = asyncio.Lock()
+
+    # --- what is run ------------------------------------------------------------------------------------------------
+
+    def take_up(self, taken: list[Taken]) -> None:
+        """Run these workflows."""
+        self.taken = {each.shape.id: each for each in taken}
+        stages = [
+            StageLimit(number, definition.concurrency, definition.tags) for each in taken for number, definition in each.definitions.items()
+        ]
+        tags = {tag: (limit.concurrency, limit.rate) for each in taken for tag, limit in each.workflow.limits.items()}
+        self._limits = Limits(self._concurrency, stages, tags)
+
+    @property
+    def stages(self) -> frozenset[int]:
+        """Numbers of every stage this engine runs."""
+        return frozenset(self._limits.stages)
+
+    def now(self) -> int:
+        """Milliseconds by the engine's clock."""
+        return to_ms(self.clock.now())
+
+    def wake(self) -> None:
+        """Look again whether there is something to do."""
+        self._wake.set()
+
+    def _beat(self) -> None:
+        self.store.post_beat(self.worker)
+
+    def _tell_blocked(self, task: asyncio.Task[object]) -> None:
+        """Called from the lease thread while a stage keeps the loop from turning."""
+        attempt = next((each for each in list(self.running.values()) if each.task is task), None)
+        if attempt is None:
+            log.warning("the event loop has not turned for half a second; it is in task %s", task.get_name())
+            return
+        claim = attempt.claim
+        name = self.taken[claim.workflow].names[claim.stage]
+        message = (
+            f"stage {name!r} of item {claim.item_id!r} blocks the event loop, so nothing else runs;"
+            ' make it a plain function, or give it isolation="process"'
+        )
+        log.warning(message)
+        self.store.post_notes(self.worker, claim.key, claim.fence, [("log", 0.0, message)], self.now())
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    async def drive(self, item: int | None = None, *, waits_for_delays: bool = True, forever: bool = False) -> None:
+        """Run what is ready, of one item or of all, until nothing is.
+
+        `waits_for_delays`: also wait, by the clock, for retries that are due later. `forever`: never end by itself.
+        """
+        own: set[asyncio.Task[None]] = set()
+        stop_ringing = self.store.news.ring(asyncio.get_running_loop(), self._wake)
+        self._drives += 1
+        try:
+            while True:
+                self._wake.clear()
+                await self._look_after_others()
+                claims = await self._claim(item)
+                for claim in claims:
+                    self._start(claim, own)
+                if claims:
+                    await asyncio.sleep(0)
+                    continue
+                if not await self._wait(item, waits_for_delays, forever):
+                    return
+        finally:
+            stop_ringing()
+            self._drives -= 1
+            await self._stop(own)
+
+    async def run_one(self, claim: Claim) -> None:
+        """Run a single claimed attempt to its end, beyond every limit."""
+        own: set[asyncio.Task[None]] = set()
+        self._limits.started(claim.stage, self.now())
+        self.keeper.holds_leases = True
+        try:
+            task = self._start(claim, own)
+            await asyncio.shield(task)
+        finally:
+            await self._stop(own)
+
+    async def ensure_worker(self) -> int:
+        """This engine's number in the store, given at its first claim."""
+        if not self.worker:
+            keeper = self.keeper
+            self.worker = await self.store.add_worker(keeper.uuid, keeper.host, keeper.pid, keeper.pid_start)
+        return self.worker
+
+    async def _claim(self, item: int | None) -> list[Claim]:
+        async with self._claiming:
+            now = self.now()
+            room = self._limits.room
+            if room <= 0 or not self.taken:
+                return []
+            if not self.worker and not await self._is_anything_ready(item):
+                return []
+            worker = await self.ensure_worker()
+            rooms, tags = self._limits.stage_rooms(), self._limits.tag_rooms(now)
+            try:
+                claims = await self.store.claim(worker, rooms, room, tags, condition_of, item, now)
+            except StoreError as error:
+                await self._bear(error)
+                return []
+            self.trouble = None
+            for claim in claims:
+                self._limits.started(claim.stage, now)
+            self.keeper.holds_leases = bool(claims or self.running)
+            return claims
+
+    async def _is_anything_ready(self, item: int | None) -> bool:
+        outlook = await self.store.outlook(self.worker, self.stages, item, self.now())
+        return outlook.is_ready
+
+    async def _bear(self, error: StoreError) -> None:
+        """The store refuses: say so once, take no work, and ask again later. What cannot pass by waiting is raised."""
+        if isinstance(error, StoreCorrupt) or self.store.is_closed:
+            raise error
+        if self.trouble != str(error):
+            self.trouble = str(error)
+            log.error("the store refuses, so no work is taken on until it does not: %s", error)
+        await asyncio.sleep(STORE_PAUSES[1])
+        self._wake.set()
+
+    async def _look_after_others(self) -> None:
+        """Now and then: recover what dead workers left, and end reviews that have waited too long."""
+        loop_time = asyncio.get_running_loop().time()
+        if loop_time >= self._next_look:
+            self._next_look = loop_time + REAP_SECONDS
+            await self.reap()
+        due = await self.store.outlook(self.worker, self.stages, None, self.now()) if self._expiry_is_possible else None
+        if due is not None and due.next_due is not None and due.next_due <= self.now():
+            await self.store.expire_reviews(self.now())
+
+    @property
+    def _expiry_is_possible(self) -> bool:
+        return any(
+            definition.review.expires_after is not None for taken in self.taken.values() for definition in taken.definitions.values()
+        )
+
+    async def reap(self) -> None:
+        """Recover what dead workers left running."""
+        try:
+            workers = await self.store.workers()
+            dead = self._observer.dead(workers, self.worker or None)
+            if dead:
+                await self.store.reap(dead, self.now())
+        except StoreError as error:
+            await self._bear(error)
+
+    async def _wait(self, item: int | None, waits_for_delays: bool, forever: bool) -> bool:
+        """Wait for a reason to look again; False when there will be none."""
+        if self._wake.is_set():
+            return True
+        outlook = await self.store.outlook(self.worker, self.stages, item, self.now())
+        next_start = self._limits.next_rate_room(self.now()) if outlook.is_ready else None
+        if outlook.is_ready and next_start is None and not self.running:
+            await asyncio.sleep(0)
+            return True  # it became ready since the claim
+        is_busy = any(item in (None, key[0]) for key in self.running) or outlook.is_leased_elsewhere
+        is_busy = is_busy or (outlook.is_ready and bool(self.running))
+        later = [moment for moment in (outlook.next_retry, next_start) if moment is not None] if waits_for_delays else []
+        if not (forever or is_busy or later):
+            return False
+        if forever and outlook.next_due is not None:
+            later.append(outlook.next_due)
+        await self._sleep_until(min(later, default=None), outlook.is_leased_elsewhere)
+        return True
+
+    async def _sleep_until(self, due: int | None, others_run: bool) -> None:
+        """Until something was committed or has ended, or it is `due` by the clock, or others must be looked after."""
+        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(self._wake.wait(), name="treadle wake")}
+        if due is not None:
+            seconds = max(0.0, (due - self.now()) / 1000)
+            waiting.add(asyncio.create_task(self.clock.sleep(seconds), name="treadle due"))
+        try:
+            timeout = REAP_SECONDS if others_run or self.running else None if not self.store.has_other_processes else REAP_SECONDS * 5
+            await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _stop(self, own: set[asyncio.Task[None]]) -> None:
+        """End the attempts of one drive; what has not ended is handed back."""
+        for task in own:
+            task.cancel()
+        if own:
+            await asyncio.wait(own, timeout=STOP_SECONDS)
+
+    # --- one attempt ------------------------------------------------------------------------------------------------
+
+    def _start(self, claim: Claim, own: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+        attempt = RunningAttempt(claim, self.worker, self.store, self.clock, asyncio.get_running_loop())
+        self.running[claim.key] = attempt
+        name = f"{self.taken[claim.workflow].names[claim.stage]} of {claim.item_id}"
+        task = asyncio.create_task(self._run(attempt), name=name)
+        attempt.task = task
+        own.add(task)
+        task.add_done_callback(own.discard)
+        return task
+
+    async def _run(self, attempt: RunningAttempt) -> None:
+        """From claim to record; nothing a user's code does gets past here."""
+        claim = attempt.claim
+        try:
+            try:
+                result = await self._result(attempt)
+            except asyncio.CancelledError:
+                attempt.is_cancelled = True
+                result = Result(move=Move.HAND_BACK)
+            attempt.flush(self.now())
+            await self._shielded(self._record(attempt, result))
+        finally:
+            self._limits.ended(claim.stage)
+            self.running.pop(claim.key, None)
+            self.keeper.holds_leases = bool(self.running)
+            self._wake.set()
+
+    async def _shielded(self, recording: Any) -> None:
+        """Recording survives cancellation: it is waited for, and the cancellation passed on afterwards."""
+        task = asyncio.ensure_future(recording)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=10)
+            raise
+
+    async def _record(self, attempt: RunningAttempt, result: Result) -> None:
+        claim = attempt.claim
+        for pause in (*STORE_PAUSES, *[STORE_PAUSES[-1]] * 10_000):
+            try:
+                recorded = await self.store.finish(attempt.worker, claim.key, claim.fence, result, self.now())
+            except StoreError as error:
+                if isinstance(error, StoreCorrupt) or self.store.is_closed:
+                    raise
+                if self.trouble != str(error):
+                    self.trouble = str(error)
+                    log.error("a result could not be recorded and is kept until it can: %s", error)
+                await asyncio.sleep(pause)
+                continue
+            self.trouble = None
+            if not recorded and not attempt.is_called_off:
+                log.warning("the result of %s came too late: its lease was lost", claim.idempotency_key)
+            return
+
+    async def _result(self, attempt: RunningAttempt) -> Result:
+        claim = attempt.claim
+        taken = self.taken[claim.workflow]
+        definition = taken.definitions[claim.stage]
+        ctx = self._context(attempt, taken, definition)
+        resolution = Resolution(definition, claim, taken.workflow.name, ctx, None, attempt.secrets)
+        resolution.claim_now = self.now()
+        try:
+            resolution.item = self._item(taken, claim)
+            if definition.secrets:
+                attempt.secrets |= secret_texts([decode_json(claim.item_data), ctx.upstream], definition.secrets)
+            results = {name: None if output is None else decode_json(output) for name, output in claim.results.items()}
+            origin = taken.workflow.origin
+            call = StageCall(
+                definition=definition,
+                work=claim.work,
+                item=resolution.item,
+                ctx=ctx,
+                origin=(origin.module or "", origin.file or ""),
+                workflow=taken.workflow.name,
+                results=results,
+            )
+            result = await self._within_time(attempt, resolution, call)
+        except Exception as error:  # whatever a user's code raises is a failed attempt
+            resolution.claim_now = self.now()
+            if not isinstance(error, AttemptTimedOut):
+                log.info("attempt %s failed", claim.idempotency_key, exc_info=error)
+            result = resolution.of_error(error)
+        return result
+
+    async def _within_time(self, attempt: RunningAttempt, resolution: Resolution, call: StageCall) -> Result:
+        seconds = resolution.budget.attempt_timeout
+        if seconds is None:
+            return await self._called_and_judged(resolution, call)
+        working = asyncio.create_task(self._called_and_judged(resolution, call), name=f"timed {call.definition.name}")
+        limit = asyncio.create_task(self.clock.sleep(seconds), name="treadle attempt timeout")
+        # A stage that blocks the loop is still named: the attempt's task is the one that works.
+        outer, attempt.task = attempt.task, working  # type: ignore[assignment]
+        try:
+            await asyncio.wait({working, limit}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return await working
+            attempt.is_cancelled = True
+            working.cancel()
+            await asyncio.wait({working}, timeout=1.0)
+            if working.done() and not working.cancelled() and working.exception() is not None:
+                log.info("attempt %s ended after its time", attempt.claim.idempotency_key, exc_info=working.exception())
+            raise AttemptTimedOut(f"the attempt took longer than {seconds:g} seconds")
+        finally:
+            attempt.task = outer
+            limit.cancel()
+            working.cancel()
+
+    async def _called_and_judged(self, resolution: Resolution, call: StageCall) -> Result:
+        outcome = await self.runner.run(call)
+        resolution.claim_now = self.now()
+        return await resolution.of_outcome(outcome)
+
+    def _item(self, taken: Taken, claim: Claim) -> Any:
+        if claim.item_id in self.originals and taken.workflow.item_type.annotation is None:
+            return self.originals[claim.item_id]
+        try:
+            return taken.workflow.item_type.decode(claim.item_data)
+        except InvalidItem as error:
+            raise InvalidItem(f"{error}; the stored item no longer fits its type") from error
+
+    def _context(self, attempt: RunningAttempt, taken: Taken, definition: StageDefinition) -> StageContext:
+        claim = attempt.claim
+        decisions = {taken.names[stage]: decision_from_json(dict(decision)) for stage, decision in claim.decisions.items()}
+        each = definition.each
+        budget = each.retry if claim.work is Work.SUBTASK and each is not None else definition.retry
+        return StageContext(
+            item_id=claim.item_id,
+            stage_name=definition.name,
+            workflow=taken.workflow.name,
+            attempt=claim.attempt,
+            max_attempts=budget.max_attempts + claim.extra,
+            subtask=claim.subtask,
+            subtask_metadata=claim.metadata,
+            feedback=feedback_from_json(None if claim.feedback is None else dict(claim.feedback)),
+            previous_attempts=[attempt_record(each) for each in claim.previous],
+            upstream=definition.upstream_view(upstream_by_name(claim, taken.names)),
+            values={stage: decision.values or {} for stage, decision in decisions.items() if decision and decision.values},
+            decisions={stage: decision for stage, decision in decisions.items() if decision is not None},
+            idempotency_key=claim.idempotency_key,
+            services=attempt,
+            sleep=self.clock.sleep,
+        )
+
+    def call_off(self, item: int, stages: Collection[int] | None = None) -> None:
+        """A person called off an item's running work, all or of some stages: interrupt it; its results change nothing."""
+        for key, attempt in list(self.running.items()):
+            if key[0] == item and (stages is None or key[1] in stages) and attempt.task is not None:
+                attempt.is_called_off = True
+                attempt.is_cancelled = True
+                attempt.task.cancel()

@@ -1,0 +1,437 @@
+"""The engine: many items, several workflows, one store.
+
+`Engine` is what a program holds; it turns names into the store's verbs and owns a `Dispatcher`, which runs the stages. Nothing runs
+outside `run_until_idle`, `run_forever`, `advance` and `run_stage`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from treadle_tui.engine.clock import Clock, SystemClock
+from treadle_tui.engine.codec import decision_to_json
+from treadle_tui.engine.dispatch import Dispatcher, Taken, condition_of
+from treadle_tui.engine.errors import (
+    DuplicateStage,
+    InvalidDecision,
+    InvalidDefinition,
+    InvalidItem,
+    InvalidTransition,
+    ItemNotFound,
+    StageNotFound,
+    TreadleError,
+    nearest,
+)
+from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.readiness import explain_item
+from treadle_tui.engine.review import ApproveWithEdits, ReviewDecision
+from treadle_tui.engine.runner.local import LocalRunner
+from treadle_tui.engine.runner.protocol import Runner
+from treadle_tui.engine.states import StageState
+from treadle_tui.engine.status import Explanation, PendingReview, PipelineStatus, StageEntry
+from treadle_tui.engine.store.transactional import TransactionalStore
+from treadle_tui.engine.store.unit import Unit
+from treadle_tui.engine.store.verbs import reviewing, running_again
+from treadle_tui.engine.store.verbs.facts import Facts
+from treadle_tui.engine.workflow import Workflow
+
+T = TypeVar("T")
+BATCH = 500
+"""Items written in one transaction by `submit`."""
+
+
+class Engine:
+    """Runs workflows on a store. An async context manager: entering recovers what a crash interrupted."""
+
+    def __init__(
+        self,
+        store: Any,
+        workflows: Workflow | Iterable[Workflow],
+        *,
+        concurrency: int = 64,
+        clock: Clock | None = None,
+        runner: Runner | None = None,
+    ) -> None:
+        """`concurrency`: attempts at once in this engine. `runner`: where stage code runs."""
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+            raise InvalidDefinition(f"engine: concurrency={concurrency!r} must be a whole number, 1 or more")
+        self.store = store
+        self.workflows: dict[str, Workflow] = {}
+        for workflow in [workflows] if isinstance(workflows, Workflow) else workflows:
+            if workflow.name in self.workflows and self.workflows[workflow.name] is not workflow:
+                raise DuplicateStage(workflow.name, "the engine's list of workflows")
+            self.workflows[workflow.name] = workflow
+        self.clock: Clock = clock or SystemClock()
+        self.swallowed: list[str] = []
+        """Ids of the last `submit` that another workflow of the database already has."""
+        self._store: TransactionalStore = store
+        self._runner = runner or LocalRunner()
+        self._dispatcher = Dispatcher(self._store, self.clock, self._runner, concurrency)
+        self._stop_listening: list[Callable[[], None]] = []
+        self._drives: set[asyncio.Task[None]] = set()
+        self._is_open = False
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Engine:
+        taken = [await self._take_up(workflow) for workflow in self.workflows.values()]
+        self._dispatcher.take_up([each for each in taken if each is not None])
+        self._dispatcher.keeper.start(asyncio.get_running_loop())
+        self._stop_listening = [
+            self._store.news.listen(partial(_push, workflow), partial(_is_listened_to, workflow)) for workflow in self.workflows.values()
+        ]
+        await self._dispatcher.reap()
+        self._is_open = True
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop what runs, hand unfinished work back, and let go. May be called again."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        for drive in list(self._drives):
+            drive.cancel()
+        if self._drives:
+            await asyncio.wait(self._drives, timeout=15)
+        dispatcher = self._dispatcher
+        dispatcher.keeper.stop()
+        for stop in self._stop_listening:
+            stop()
+        if dispatcher.worker and not self._store.is_closed:
+            with suppress(TreadleError):
+                await self._store.remove_worker(dispatcher.worker, dispatcher.now())
+        await self._runner.close()
+
+    async def _take_up(self, workflow: Workflow) -> Taken | None:
+        definitions = workflow.definitions()
+        shape = await self._store.shape_named(workflow.name)
+        if shape is None or shape.fingerprint != workflow.fingerprint:
+            specs = workflow.shape()["stages"]
+            shape = await self._store.save_shape(workflow.name, workflow.fingerprint, specs)
+        by_number = {shape.by_name[name].id: definition for name, definition in definitions.items()}
+        return Taken(workflow, shape, by_number, {number: definition.name for number, definition in by_number.items()})
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the store from working; None when nothing does."""
+        return self._dispatcher.trouble
+
+    @property
+    def running(self) -> int:
+        """Attempts running in this engine at this moment."""
+        return len(self._dispatcher.running)
+
+    def _now(self) -> int:
+        return self._dispatcher.now()
+
+    def _workflow(self, workflow: Workflow | str) -> Workflow:
+        name = workflow.name if isinstance(workflow, Workflow) else workflow
+        if name not in self.workflows:
+            raise InvalidDefinition(f"this engine runs no workflow {name!r}; {nearest(name, self.workflows)}")
+        return self.workflows[name]
+
+    def _taken(self, workflow: Workflow | str) -> Taken:
+        name = self._workflow(workflow).name
+        for taken in self._dispatcher.taken.values():
+            if taken.workflow.name == name:
+                return taken
+        raise InvalidDefinition(f"the engine is not open, so workflow {name!r} cannot be used; use `async with Engine(…)`")
+
+    # --- items ------------------------------------------------------------------------------------------------------
+
+    async def submit(self, workflow: Workflow | str, items: Any, priority: int = 0) -> int:
+        """Add items from an iterable or async iterable, in batches, each all or nothing; how many were new.
+
+        A known id is kept as it was; ids that another workflow has are not added and listed in `swallowed`.
+        Raises: `InvalidItem` for an item that does not fit, after the batches before it were written.
+        """
+        taken = self._taken(workflow)
+        if isinstance(priority, bool) or not isinstance(priority, int) or not -(2**31) <= priority < 2**31:
+            raise InvalidItem(f"priority {priority!r} must be a whole number")
+        self.swallowed = []
+        new = 0
+        async for batch in _batches(items):
+            encoded = [taken.workflow.item_type.encode(item) for item in batch]
+            submitted = await self._store.add_items(taken.shape.id, encoded, priority, self._now())
+            new += submitted.new
+            self.swallowed += submitted.elsewhere
+        self._dispatcher.wake()
+        return new
+
+    def keep_original(self, item_id: str, item: Any) -> None:
+        """Give stages this object instead of the stored copy, when the workflow has no item type."""
+        self._dispatcher.originals[item_id] = item
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    async def run_until_idle(self) -> None:
+        """Run until nothing runs, is ready or waits for a retry; delays are waited out by the clock."""
+        await self._driving(self._dispatcher.drive())
+
+    async def run_forever(self) -> None:
+        """Run what becomes ready until cancelled; then what runs is handed back."""
+        await self._driving(self._dispatcher.drive(forever=True))
+
+    async def advance(self, item_id: str) -> None:
+        """Run one item until what is left is due later or waits for a person. Raises `ItemNotFound`."""
+        key = await self._store.item_key(item_id)
+        await self._driving(self._dispatcher.drive(key, waits_for_delays=False))
+
+    async def run_stage(self, item_id: str, stage: str, subtask: str | None = None) -> StageState:
+        """Run one ready stage by hand, also a held one; the state it led to. Raises `InvalidTransition` when it is not ready."""
+        status = await self._status_of(item_id, stage, subtask)
+        worker = await self._dispatcher.ensure_worker()
+        claim = await self._store.claim_one(worker, item_id, stage, subtask, self._now())
+        if claim is None:
+            reason = (await self.explain(item_id))[stage]
+            raise InvalidTransition(item_id, stage, status, StageState.RUNNING, str(reason))
+        await self._driving(self._dispatcher.run_one(claim))
+        return await self._status_of(item_id, stage, subtask)
+
+    async def _driving(self, drive: Any) -> None:
+        """Run a drive as a task of ours, so that closing the engine ends it."""
+        if not self._is_open:
+            drive.close()
+            raise TreadleError("the engine is not open; use `async with Engine(…)`")
+        task = asyncio.ensure_future(drive)
+        self._drives.add(task)
+        try:
+            await task
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        finally:
+            self._drives.discard(task)
+
+    # --- people -----------------------------------------------------------------------------------------------------
+
+    async def resolve_review(
+        self,
+        item_id: str,
+        stage: str,
+        decision: ReviewDecision,
+        version: int | None = None,
+        subtask: str | None = None,
+    ) -> StageState:
+        """Record a decision on the version that was looked at; the state it led to.
+
+        Raises: `ReviewConflict` when somebody was first, `InvalidTransition` when nobody is waited for, `InvalidDecision` when the
+        answer cannot be recorded; the review then stays open.
+        """
+        verb = await self._decision(item_id, stage, decision, version, subtask)
+        return await self._store.change(verb, self._now())
+
+    async def resolve_reviews(self, decisions: Iterable[Sequence[Any]]) -> list[StageState | Exception]:
+        """Several decisions, each (item id, stage, decision, version[, subtask]), in one transaction; a state or an error per line."""
+        lines = [(*line, *(None,) * (5 - len(line))) for line in decisions]
+        results: list[StageState | Exception] = []
+        verbs: list[Callable[[Unit], StageState]] = []
+        places: list[int] = []
+        for item_id, stage, decision, version, subtask in lines:
+            try:
+                verb = await self._decision(item_id, stage, decision, version, subtask)
+            except TreadleError as error:
+                results.append(error)
+                continue
+            places.append(len(results))
+            results.append(StageState.AWAITING_REVIEW)
+            verbs.append(verb)
+        for place, result in zip(places, await self._store.each_in_one(verbs, self._now()), strict=True):
+            results[place] = result
+        return results
+
+    async def _decision(
+        self, item_id: str, stage: str, decision: Any, version: int | None, subtask: str | None
+    ) -> Callable[[Unit], StageState]:
+        if not isinstance(decision, ReviewDecision) or not decision.verb:
+            raise InvalidDecision(
+                f"{decision!r} is no decision; use Approve(), ApproveWithEdits(output), Reject(reason), RequestChanges(feedback)"
+                " or PickAttempt(number)"
+            )
+        if isinstance(decision, ApproveWithEdits):
+            await self._check_edits(item_id, stage, decision.output, subtask)
+        try:
+            encoded = decision_to_json(decision)
+        except TypeError as error:
+            raise InvalidDecision(f"stage {stage!r} of item {item_id!r}: the decision cannot be written: {error}") from error
+        return partial(_decide, item_id=item_id, stage=stage, decision=encoded, version=version, subtask=subtask)
+
+    async def _check_edits(self, item_id: str, stage: str, output: Any, subtask: str | None) -> None:
+        item = await self.store.get_item(item_id)
+        if item is None or item.workflow not in self.workflows or not self.workflows[item.workflow].has_stage(stage):
+            return
+        definition = self.workflows[item.workflow].definition(stage)
+        if subtask is None:
+            definition.output.validate(output)
+        elif definition.each is not None:
+            definition.each.output.validate(output)
+
+    async def reopen_review(self, item_id: str, stage: str, by: str = "", subtask: str | None = None) -> None:
+        """Take a decision back: the review waits again. Raises `ReviewConflict` once a dependent has started."""
+        await self._store.reopen(item_id, stage, by, subtask, self._now())
+
+    async def retry_stage(self, item_id: str, stage: str, subtask: str | None = None, by: str = "") -> None:
+        """A failed or cancelled stage, or subtask, is pending again with its budget anew; of a fan-out only what failed runs again."""
+        await self._store.retry(item_id, stage, by, subtask, self._now())
+        self._dispatcher.wake()
+
+    async def retry_stages(self, stages: Iterable[Sequence[Any]], by: str = "") -> list[Exception | None]:
+        """Several retries, each (item id, stage[, subtask]), in one transaction; None or an error per line."""
+        verbs = [partial(_retry, item_id=line[0], stage=line[1], by=by, subtask=line[2] if len(line) > 2 else None) for line in stages]
+        results = await self._store.each_in_one(verbs, self._now())
+        self._dispatcher.wake()
+        return results
+
+    async def rerun_stage(self, item_id: str, stage: str, by: str = "") -> None:
+        """A finished stage and all behind it are pending again; what runs behind it is interrupted."""
+        moved = await self._store.rerun(item_id, stage, by, self._now())
+        key = await self._store.item_key(item_id)
+        self._dispatcher.call_off(key, moved)
+        self._dispatcher.wake()
+
+    async def pause(self, item_id: str) -> None:
+        """Nothing new starts for the item; running work finishes, reviews may be answered."""
+        await self._store.pause(item_id, self._now())
+
+    async def resume(self, item_id: str) -> None:
+        """A paused item goes on."""
+        await self._store.resume(item_id, self._now())
+        self._dispatcher.wake()
+
+    async def cancel(self, item_id: str, by: str = "") -> None:
+        """Call off what has not ended: running work is interrupted, what is finished stays."""
+        key = await self._store.item_key(item_id)
+        await self._store.cancel(item_id, by, self._now())
+        self._dispatcher.call_off(key)
+
+    async def delete_item(self, item_id: str) -> None:
+        """Remove an item and everything about it; running work is interrupted."""
+        key = await self._store.item_key(item_id)
+        await self._store.delete_item(item_id)
+        self._dispatcher.call_off(key)
+
+    async def pause_stage(self, workflow: Workflow | str, stage: str, when: str | None = None) -> None:
+        """Start this stage no more, for all items or those `when` matches ("item.pages > 100"); kept, and obeyed by every engine."""
+        taken = self._taken(workflow)
+        if when is not None:
+            condition_of(when)
+        await self._store.hold_stage(taken.shape.id, stage, when, self._now())
+
+    async def resume_stage(self, workflow: Workflow | str, stage: str) -> None:
+        """Let a held stage go on."""
+        taken = self._taken(workflow)
+        await self._store.release_stage(taken.shape.id, stage, self._now())
+        self._dispatcher.wake()
+
+    # --- questions --------------------------------------------------------------------------------------------------
+
+    async def status(self, item_id: str) -> PipelineStatus:
+        """One item, all its stages in topological order. Raises `ItemNotFound`."""
+        item = await self.store.get_item(item_id)
+        if item is None:
+            raise ItemNotFound(item_id)
+        statuses = await self.store.get_all_statuses(item_id)
+        entries = [StageEntry(name=name, **_fields(status)) for name, status in statuses.items()]
+        return PipelineStatus(item_id=item_id, workflow=item.workflow, entries=entries)
+
+    async def _status_of(self, item_id: str, stage: str, subtask: str | None) -> StageState:
+        statuses = await self.store.get_all_statuses(item_id)
+        if not statuses:
+            raise ItemNotFound(item_id)
+        if stage not in statuses:
+            raise StageNotFound(stage, statuses, f"item {item_id!r}")
+        if subtask is None:
+            return statuses[stage].state
+        states = {each.name: each.state for each in statuses[stage].subtasks}
+        if subtask not in states:
+            raise StageNotFound(subtask, states, f"subtasks of stage {stage!r} of item {item_id!r}")
+        return states[subtask]
+
+    async def summary(self) -> dict[str, dict[str, dict[StageState, int]]]:
+        """Items per workflow, stage and state."""
+        counts: dict[str, dict[str, dict[StageState, int]]] = await self.store.counts()
+        return counts
+
+    async def pending_reviews(self, workflow: Workflow | str | None = None) -> list[PendingReview]:
+        """Everything that waits for a person, longest first, subtasks included."""
+        name = workflow.name if isinstance(workflow, Workflow) else workflow
+        reviews: list[PendingReview] = await self.store.pending_reviews(name)
+        return reviews
+
+    async def facts_of(self, item_id: str) -> Facts:
+        """What is ready, held and due of an item. Raises `ItemNotFound`."""
+        return await self._store.facts_of(item_id)
+
+    async def explain(self, item_id: str) -> dict[str, Explanation]:
+        """For every stage of an item, why it is where it is and what would move it. Raises `ItemNotFound`."""
+        item = await self.store.get_item(item_id)
+        if item is None:
+            raise ItemNotFound(item_id)
+        return await explain_item(self._store, self.store, item, self.workflows.get(item.workflow), self.clock.now())
+
+    async def events(self, since: int = 0, follow: bool = True) -> AsyncIterator[Event | Lagged]:
+        """Durable events after `since`: first what there is, then, with `follow`, what comes, other processes' included."""
+        while True:
+            async for event in self.store.events(since):
+                if isinstance(event, Event):
+                    since = event.seq
+                yield event
+            if not follow:
+                return
+            await self.store.changed(since, FOLLOW_SECONDS)
+
+
+def _is_listened_to(workflow: Workflow) -> bool:
+    return bool(workflow.subscriptions)
+
+
+def _push(workflow: Workflow, events: Sequence[Event]) -> None:
+    for subscription in list(workflow.subscriptions):
+        for event in events:
+            if event.workflow == workflow.name:
+                subscription.push(event)
+
+
+FOLLOW_SECONDS = 3600.0
+"""How long one wait for news lasts; then it is begun again."""
+
+
+def _fields(status: Any) -> dict[str, Any]:
+    return {name: getattr(status, name) for name in type(status).__dataclass_fields__}
+
+
+def _decide(unit: Unit, **arguments: Any) -> StageState:
+    return reviewing.decide(unit, **arguments)
+
+
+def _retry(unit: Unit, **arguments: Any) -> None:
+    running_again.retry(unit, **arguments)
+
+
+async def _batches(items: Any) -> AsyncIterator[list[Any]]:
+    """Lists of at most `BATCH` items, from an iterable or async iterable."""
+    batch: list[Any] = []
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            batch.append(item)
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+    elif isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
+        raise InvalidItem(f"items must be an iterable of work items, not {type(items).__name__}; for one item submit [item]")
+    else:
+        for item in items:
+            batch.append(item)
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+    if batch:
+        yield batch

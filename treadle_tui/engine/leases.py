@@ -1,0 +1,145 @@
+"""Who is alive: this engine's identity and heartbeat, and the judgement over other workers.
+
+Never by the wall or the engine's clock: a worker is dead when its process is gone (same host: pid and start time), or when an
+observer saw its heartbeat unchanged for `LEASE_SECONDS` of its own monotonic time. The heartbeat comes from a thread, so a stage
+that blocks the event loop does not lose its engine's leases; the same thread notices the blocking and names the stage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from treadle_tui.engine.store.rows import Worker
+
+LEASE_SECONDS = 30.0
+"""A worker on another host whose heartbeat stands still for so long is dead."""
+BEAT_SECONDS = 5.0
+"""Between heartbeats, a sixth of the lease: five may be lost."""
+LOOK_SECONDS = 0.25
+"""How often the thread looks whether the loop answers."""
+BLOCKED_SECONDS = 0.5
+"""A loop that has not answered for so long is blocked; with `LOOK_SECONDS` it is named within a second."""
+
+_alive_here: set[str] = set()
+
+
+def process_start(pid: int) -> str:
+    """When a process began, as the system tells it; "" when it cannot be told or there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rsplit(")", 1)[1].split()[19]
+
+
+def process_is_alive(pid: int, start: str) -> bool:
+    """Whether the process that began then still runs."""
+    if pid == os.getpid():
+        return not start or start == process_start(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # it exists, and belongs to somebody else
+    now = process_start(pid)
+    return not start or not now or now == start
+
+
+class Observer:
+    """Tells which workers are dead, from what it has seen itself."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._seen: dict[int, tuple[int, float]] = {}
+
+    def dead(self, workers: Sequence[Worker], own: int | None = None) -> list[int]:
+        """The numbers of the workers that are dead."""
+        found = []
+        now = self._monotonic()
+        for worker in workers:
+            if worker.id == own:
+                continue
+            beat, since = self._seen.get(worker.id, (-1, now))
+            if beat != worker.beat:
+                since = now
+                self._seen[worker.id] = (worker.beat, now)
+            if self._is_gone(worker) or now - since >= LEASE_SECONDS:
+                found.append(worker.id)
+        return found
+
+    def _is_gone(self, worker: Worker) -> bool:
+        if worker.host != socket.gethostname():
+            return False
+        if worker.pid == os.getpid() and worker.pid_start == process_start(worker.pid):
+            return worker.uuid not in _alive_here
+        return not process_is_alive(worker.pid, worker.pid_start)
+
+
+class LeaseKeeper:
+    """This engine's identity, and the thread that keeps its leases while it holds any."""
+
+    def __init__(self, beat: Callable[[], None], blocked: Callable[[asyncio.Task[object]], None]) -> None:
+        """`beat` counts a heartbeat in the store; `blocked` is told, once per blocking, which task keeps the loop from turning."""
+        self.uuid = uuid.uuid4().hex
+        self.host = socket.gethostname()
+        self.pid = os.getpid()
+        self.pid_start = process_start(self.pid)
+        self.holds_leases = False
+        self._beat = beat
+        self._blocked = blocked
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._answered = 0.0
+        self._told = False
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Count as alive, and watch the loop."""
+        _alive_here.add(self.uuid)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, args=(loop,), name="treadle-leases", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Count as alive no longer."""
+        _alive_here.discard(self.uuid)
+        self._stop.set()
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        next_beat = time.monotonic() + BEAT_SECONDS
+        asked = 0.0
+        while not self._stop.wait(LOOK_SECONDS if self.holds_leases else 1.0):
+            now = time.monotonic()
+            if not self.holds_leases:
+                asked, next_beat = 0.0, now + BEAT_SECONDS
+                continue
+            if now >= next_beat:
+                self._beat()
+                next_beat = now + BEAT_SECONDS
+            if asked and self._answered < asked:
+                if now - asked >= BLOCKED_SECONDS:
+                    self._name_blocker(loop)
+                continue
+            asked, self._told = now, False
+            try:
+                loop.call_soon_threadsafe(self._answer)
+            except RuntimeError:
+                return
+
+    def _answer(self) -> None:
+        self._answered = time.monotonic()
+
+    def _name_blocker(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._told:
+            return
+        task = asyncio.current_task(loop)
+        if task is not None:
+            self._told = True
+            self._blocked(task)

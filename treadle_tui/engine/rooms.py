@@ -1,0 +1,100 @@
+"""How much an engine takes on: in all, per stage, per tag; and how many starts a second per tag."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from treadle_tui.engine.store.results import StageRoom
+
+
+@dataclass(frozen=True, slots=True)
+class StageLimit:
+    """One stage's part in the limits, by its number."""
+
+    stage: int
+    concurrency: int | None
+    tags: Sequence[str] = ()
+
+
+class Rate:
+    """At most so many starts in any window: `rate` a second, counted over a second or over the time of one start if that is longer."""
+
+    def __init__(self, rate: float) -> None:
+        self.starts = max(1, int(rate))
+        self.window_ms = self.starts / rate * 1000
+        self._recent: deque[int] = deque()
+
+    def room(self, now: int) -> int:
+        """Starts allowed at this moment, in milliseconds by the engine's clock."""
+        while self._recent and self._recent[0] + self.window_ms <= now:
+            self._recent.popleft()
+        return self.starts - len(self._recent)
+
+    def started(self, now: int) -> None:
+        """Count a start."""
+        self._recent.append(now)
+
+    def next_room(self, now: int) -> int:
+        """When the next start is allowed, in milliseconds."""
+        if self.room(now) > 0 or not self._recent:
+            return now
+        return int(self._recent[0] + self.window_ms) + 1
+
+
+class Limits:
+    """What is running in one engine, and how much more it may claim."""
+
+    def __init__(self, concurrency: int, stages: Iterable[StageLimit], tags: Mapping[str, tuple[int | None, float | None]]) -> None:
+        """`tags`: tag → (concurrency, starts a second), None for no limit."""
+        self.concurrency = concurrency
+        self.stages = {stage.stage: stage for stage in stages}
+        self._tag_concurrency = {tag: limit for tag, (limit, _) in tags.items() if limit is not None}
+        self._rates = {tag: Rate(rate) for tag, (_, rate) in tags.items() if rate is not None}
+        self._running: Counter[int] = Counter()
+        self._running_tags: Counter[str] = Counter()
+        self.total = 0
+        """Attempts running in this engine."""
+
+    @property
+    def room(self) -> int:
+        """How many more attempts may run."""
+        return self.concurrency - self.total
+
+    def started(self, stage: int, now: int) -> None:
+        """An attempt of the stage was claimed."""
+        self.total += 1
+        self._running[stage] += 1
+        for tag in self.stages[stage].tags:
+            self._running_tags[tag] += 1
+            if tag in self._rates:
+                self._rates[tag].started(now)
+
+    def ended(self, stage: int) -> None:
+        """An attempt of the stage has ended."""
+        self.total -= 1
+        self._running[stage] -= 1
+        for tag in self.stages[stage].tags:
+            self._running_tags[tag] -= 1
+
+    def stage_rooms(self) -> list[StageRoom]:
+        """Every stage that can take on more."""
+        rooms = []
+        for stage in self.stages.values():
+            room = self.room if stage.concurrency is None else stage.concurrency - self._running[stage.stage]
+            if room > 0:
+                rooms.append(StageRoom(stage=stage.stage, room=room, tags=stage.tags))
+        return rooms
+
+    def tag_rooms(self, now: int) -> dict[str, int]:
+        """How many more attempts of each limited tag may start at this moment."""
+        rooms = {tag: limit - self._running_tags[tag] for tag, limit in self._tag_concurrency.items()}
+        for tag, rate in self._rates.items():
+            rooms[tag] = min(rooms.get(tag, rate.starts), rate.room(now))
+        return rooms
+
+    def next_rate_room(self, now: int) -> int | None:
+        """When a tag that has used up its rate may start again, in milliseconds; None when no tag has."""
+        used_up = [rate.next_room(now) for rate in self._rates.values() if rate.room(now) <= 0]
+        return min(used_up, default=None)

@@ -1,0 +1,104 @@
+"""A running attempt, as the engine holds it: what its code may ask for, and whether it is still wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from treadle_tui.engine.clock import Clock, to_ms
+from treadle_tui.engine.codec import decode_json
+from treadle_tui.engine.errors import StageExecutionError
+from treadle_tui.engine.functions import call_function
+from treadle_tui.engine.items import OutputType
+from treadle_tui.engine.secrets import mask
+from treadle_tui.engine.store.results import Claim
+from treadle_tui.engine.store.transactional import TransactionalStore
+from treadle_tui.engine.store.verbs.noting import Note
+
+NOTE_WINDOW_MS = 200
+"""Progress and log lines are written at most once in this time, two rows at once: ten rows a second and attempt."""
+
+
+class RunningAttempt:
+    """Serves one attempt's `StageContext`. `progress` and `log` may be called from any thread."""
+
+    def __init__(self, claim: Claim, worker: int, store: TransactionalStore, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+        self.claim = claim
+        self.worker = worker
+        self.secrets: set[str] = set()
+        """Texts that must not be seen in what the attempt tells."""
+        self.is_cancelled = False
+        """Whether the attempt is wanted no longer."""
+        self.is_called_off = False
+        """Whether it was called off by a person: its result must not be recorded."""
+        self.task: asyncio.Task[None] | None = None
+        self._store = store
+        self._clock = clock
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._progress: tuple[float, str] | None = None
+        self._lines: list[str] = []
+        self._written_at = -NOTE_WINDOW_MS
+        self._is_flush_planned = False
+
+    def progress(self, fraction: float, message: str) -> None:
+        """Tell how far the attempt is."""
+        fraction = float(fraction)
+        fraction = min(1.0, max(0.0, fraction)) if fraction == fraction else 0.0
+        with self._lock:
+            self._progress = (fraction, mask(str(message), self.secrets))
+        self._flush_soon()
+
+    def log(self, message: str) -> None:
+        """Tell one line."""
+        with self._lock:
+            self._lines.append(mask(str(message), self.secrets))
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        now = to_ms(self._clock.now())
+        if now - self._written_at >= NOTE_WINDOW_MS:
+            self.flush(now)
+            return
+        with self._lock:
+            if self._is_flush_planned:
+                return
+            self._is_flush_planned = True
+        try:
+            self._loop.call_soon_threadsafe(self._loop.call_later, NOTE_WINDOW_MS / 1000, self._flush_planned)
+        except RuntimeError:
+            pass  # the loop has closed: the attempt's end has written what was left
+
+    def _flush_planned(self) -> None:
+        self._is_flush_planned = False
+        self.flush(to_ms(self._clock.now()))
+
+    def flush(self, now: int) -> None:
+        """Write what has been told since the last time."""
+        with self._lock:
+            notes: list[Note] = []
+            if self._progress is not None:
+                notes.append(("progress", *self._progress))
+            if self._lines:
+                notes.append(("log", 0.0, "\n".join(self._lines)))
+            self._progress, self._lines = None, []
+            if not notes:
+                return
+            self._written_at = now
+            self._store.post_notes(self.worker, self.claim.key, self.claim.fence, notes, now)
+
+    async def memo(self, key: str, fn: Callable[[], Any]) -> Any:
+        """The recorded result of `fn`, computing and recording it the first time."""
+        if not isinstance(key, str) or not key:
+            raise StageExecutionError("memo", f"memo key {key!r} must be a text that is not empty")
+        found = await self._store.read_memo(self.claim.key, key)
+        if found is None:
+            is_async = inspect.iscoroutinefunction(fn)
+            value = await call_function(fn, is_async, f"memo {key!r}")
+            encoded = OutputType().encode(value)
+            now = to_ms(self._clock.now())
+            found = await self._store.write_memo(self.worker, self.claim.key, self.claim.fence, key, encoded, now)
+        return decode_json(found)

@@ -1,0 +1,258 @@
+"""What anybody may ask of a `MemoryStateStore`."""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from treadle_tui.engine.attempt_record import AttemptRecord
+from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.states import StageState, StageStatus, StoredItem, SubTaskStatus
+from treadle_tui.engine.status import ItemRow, PendingReview
+from treadle_tui.engine.store import views
+from treadle_tui.engine.store.commits import CommitNews
+from treadle_tui.engine.store.event_codec import decode_event
+from treadle_tui.engine.store.rows import AWAITING_REVIEW, STATE_NUMBER, STATES, Item, RawEvent, Task
+from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.verbs.outputs import standing_output
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.store.memory import MemoryUnit
+
+
+class MemoryReads:
+    """The reads of `StoreReads`, over the rows of a `MemoryUnit`."""
+
+    _lock: threading.RLock
+
+    @property
+    @abstractmethod
+    def news(self) -> CommitNews: ...
+
+    @abstractmethod
+    def _open_unit(self) -> MemoryUnit: ...
+
+    def decode_events(self, raw: Sequence[RawEvent]) -> list[Event]:
+        """The events of stored rows, in order."""
+        unit = self._unit_for_names()
+
+        def item_id(key: int) -> str:
+            item = unit.items.get(key)
+            return "" if item is None else item.id
+
+        return [decode_event(row, lambda number: unit.shapes[number].name, item_id, unit.stage_name) for row in raw]
+
+    def _unit_for_names(self) -> MemoryUnit:
+        return self._open_unit()
+
+    async def get_status(self, item_id: str, stage: str) -> StageStatus | None:
+        """The stage's status; None for an unknown item or stage."""
+        with self._lock:
+            unit = self._open_unit()
+            item = self._item(unit, item_id)
+            shape = None if item is None else unit.shape_of(item).by_name.get(stage)
+            return None if item is None or shape is None else self._status(unit, item, shape.id)
+
+    async def get_all_statuses(self, item_id: str) -> dict[str, StageStatus]:
+        """Every stage of the item by name, topological order."""
+        with self._lock:
+            unit = self._open_unit()
+            item = self._item(unit, item_id)
+            if item is None:
+                return {}
+            return {stage.name: self._status(unit, item, stage.id) for stage in unit.shape_of(item).stages}
+
+    def _item(self, unit: MemoryUnit, item_id: str) -> Item | None:
+        return unit.find_items([item_id]).get(item_id)
+
+    def _status(self, unit: MemoryUnit, item: Item, stage: int) -> StageStatus:
+        task = unit.stored_task(item.key, stage, 0)
+        if task is None:
+            return views.pending_status(item.created_at)
+        return views.stage_status(task, standing_output(unit, task), self._subtask_statuses(unit, task))
+
+    def _subtask_statuses(self, unit: MemoryUnit, task: Task) -> list[SubTaskStatus]:
+        if not task.subs:
+            return []
+        return [views.subtask_status(sub, standing_output(unit, sub)) for sub in unit.subtasks(task.item, task.stage)]
+
+    async def query_items(self, stage: str, state: StageState, workflow: str | None = None) -> list[str]:
+        """Ids of the items whose stage of that name is in that state, oldest first."""
+        with self._lock:
+            unit = self._open_unit()
+            found = []
+            for item in unit.items.values():
+                shape = unit.shape_of(item)
+                if stage not in shape.by_name or workflow not in (None, shape.name):
+                    continue
+                task = unit.stored_task(item.key, shape.by_name[stage].id, 0)
+                if (STATE_NUMBER[state] if task is None else task.state) == STATE_NUMBER[state] and (
+                    task is not None or state is StageState.PENDING
+                ):
+                    found.append(item.id)
+            return found
+
+    async def get_attempts(self, item_id: str, stage: str, subtask: str | None = None) -> list[AttemptRecord]:
+        """Every attempt, oldest first."""
+        with self._lock:
+            unit = self._open_unit()
+            task = self._task(unit, item_id, stage, subtask)
+            if task is None:
+                return []
+            records = [views.attempt_record(attempt) for attempt in unit.attempts(*task.key)]
+            return views.with_running(records, task)
+
+    def _task(self, unit: MemoryUnit, item_id: str, stage: str, subtask: str | None) -> Task | None:
+        item = self._item(unit, item_id)
+        shape = None if item is None else unit.shape_of(item).by_name.get(stage)
+        if item is None or shape is None:
+            return None
+        if subtask is None:
+            return unit.stored_task(item.key, shape.id, 0)
+        return next((task for task in unit.subtasks(item.key, shape.id) if task.name == subtask), None)
+
+    async def get_item(self, item_id: str) -> StoredItem | None:
+        """The item; None when there is none of that id."""
+        with self._lock:
+            unit = self._open_unit()
+            item = self._item(unit, item_id)
+            return None if item is None else views.stored_item(item, unit.shape_of(item).name)
+
+    async def list_items(self, workflow: str | None = None) -> list[str]:
+        """Ids in the order of submission."""
+        with self._lock:
+            return [item.id for item, _ in self._items(self._open_unit(), workflow)]
+
+    def _items(self, unit: MemoryUnit, workflow: str | None) -> Iterator[tuple[Item, WorkflowShape]]:
+        for item in unit.items.values():
+            shape = unit.shape_of(item)
+            if workflow in (None, shape.name):
+                yield item, shape
+
+    async def events(self, since: int = 0, item_id: str | None = None) -> AsyncIterator[Event | Lagged]:
+        """The durable events after `since`, in commit order; ends with the last one there is."""
+        while True:
+            with self._lock:
+                unit = self._open_unit()
+                key = None if item_id is None else unit.ids.get(item_id)
+                if item_id is not None and key is None:
+                    return
+                start = _first_after(unit.log, since)
+                rows = [row for row in unit.log[start : start + 500] if key is None or row.item == key]
+                last = unit.log[min(start + 500, len(unit.log)) - 1].seq if start < len(unit.log) else 0
+                told = self.decode_events(rows)
+            if not last:
+                return
+            for event in told:
+                yield event
+            since = last
+
+    async def last_seq(self) -> int:
+        """The `seq` of the newest event."""
+        with self._lock:
+            return self._open_unit().last_seq
+
+    async def changed(self, since: int, timeout: float) -> int:
+        """Wait for an event after `since`; the newest `seq`."""
+        await self.news.wait_beyond(since, timeout)
+        return self.news.last_seq
+
+    async def page(
+        self,
+        *,
+        workflow: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        stage: str | None = None,
+        states: Sequence[StageState] = (),
+    ) -> list[ItemRow]:
+        """Board rows in order of submission."""
+        with self._lock:
+            unit = self._open_unit()
+            chosen = [item for item, shape in self._items(unit, workflow) if self._matches(unit, item, shape, stage, states)]
+            return [self._row(unit, item) for item in chosen[offset : offset + limit]]
+
+    def _matches(self, unit: MemoryUnit, item: Item, shape: WorkflowShape, stage: str | None, states: Sequence[StageState]) -> bool:
+        if not states:
+            return True
+        for each in shape.stages:
+            if stage not in (None, each.name):
+                continue
+            task = unit.stored_task(item.key, each.id, 0)
+            if (StageState.PENDING if task is None else STATES[task.state]) in states:
+                return True
+            if task is not None and any(STATES[sub.state] in states for sub in unit.subtasks(item.key, each.id)):
+                return True
+        return False
+
+    async def rows(self, item_ids: Sequence[str]) -> list[ItemRow]:
+        """The board rows of these items as they stand now."""
+        with self._lock:
+            unit = self._open_unit()
+            return [self._row(unit, item) for item in unit.find_items(item_ids).values()]
+
+    def _row(self, unit: MemoryUnit, item: Item) -> ItemRow:
+        shape = unit.shape_of(item)
+        cells = {}
+        for stage in shape.stages:
+            task = unit.stored_task(item.key, stage.id, 0)
+            if task is not None:
+                subs = Counter(STATES[sub.state] for sub in unit.subtasks(item.key, stage.id)) if task.subs else {}
+                cells[stage.id] = views.cell(task, dict(subs))
+        return views.item_row(item, shape, cells)
+
+    async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
+        """How many rows `page` has for the same question."""
+        with self._lock:
+            unit = self._open_unit()
+            return sum(self._matches(unit, item, shape, stage, states) for item, shape in self._items(unit, workflow))
+
+    async def counts(self) -> dict[str, dict[str, dict[StageState, int]]]:
+        """Items per workflow, stage and state."""
+        with self._lock:
+            unit = self._open_unit()
+            return {
+                shape.name: {
+                    stage.name: {
+                        state: unit.counts[stage.id, 0, number]
+                        for number, state in enumerate(STATES)
+                        if unit.counts.get((stage.id, 0, number))
+                    }
+                    for stage in shape.stages
+                }
+                for shape in unit.shapes.values()
+            }
+
+    async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
+        """Everything that waits for a person, longest first, subtasks included."""
+        with self._lock:
+            unit = self._open_unit()
+            waiting = [task for task in unit.waiting.values() if task.state == AWAITING_REVIEW]
+            waiting.sort(key=lambda task: (task.updated_at, task.key))
+            found = []
+            for task in waiting:
+                item = unit.items[task.item]
+                shape = unit.shape_of(item)
+                if workflow in (None, shape.name):
+                    found.append(views.pending_review(item.id, shape, task))
+            return found
+
+    async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
+        """Stages of every workflow the store knows, topological order."""
+        with self._lock:
+            shapes = self._open_unit().shapes.values()
+            return {shape.name: [stage.name for stage in shape.stages] for shape in shapes if workflow in (None, shape.name)}
+
+
+def _first_after(log: Sequence[RawEvent], since: int) -> int:
+    low, high = 0, len(log)
+    while low < high:
+        middle = (low + high) // 2
+        if log[middle].seq <= since:
+            low = middle + 1
+        else:
+            high = middle
+    return low

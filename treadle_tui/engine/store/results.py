@@ -1,0 +1,126 @@
+"""What passes between the engine and the store's verbs: claimed work one way, results of attempts the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from treadle_tui.engine.attempt_record import OUTCOMES
+from treadle_tui.engine.store.rows import TaskKey
+
+Statement = tuple[str, Any, int | None]
+"""(sql, parameters, expected row count or None)"""
+
+OUTCOME_NUMBER: Mapping[str, int] = {name: number for number, name in enumerate(OUTCOMES)}
+
+
+class Work(Enum):
+    """What a claim asks the runner to do."""
+
+    #: Call the stage.
+    STAGE = "stage"
+    #: Call one subtask.
+    SUBTASK = "subtask"
+    #: Put the subtasks' results together.
+    REDUCE = "reduce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One attempt to run, with all its code will be told. Bytes are JSON."""
+
+    key: TaskKey
+    fence: int
+    work: Work
+    workflow: int
+    item_id: str
+    item_data: bytes
+    stage: int
+    subtask: str | None
+    metadata: Any
+    attempt: int
+    extra: int
+    """Attempts allowed beyond the budget."""
+    idempotency_key: str
+    upstream: Mapping[int, bytes | None]
+    """Outputs of direct dependencies by stage number; None for a skipped one."""
+    feedback: Mapping[str, Any] | None = None
+    previous: Sequence[Any] = ()
+    """Stored attempts, oldest first."""
+    decisions: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Decisions of every stage upstream, direct or not, by stage number."""
+    results: Mapping[str, bytes | None] = field(default_factory=dict)
+    """For `Work.REDUCE`: outputs by subtask name, in the order they were declared."""
+
+
+class Move(Enum):
+    """Where an attempt's end leads."""
+
+    #: The output stands; dependents may start.
+    COMPLETE = "complete"
+    #: A person must decide.
+    REVIEW = "review"
+    #: There was nothing to do.
+    SKIP = "skip"
+    #: Subtasks were declared.
+    FAN_OUT = "fan_out"
+    #: Another attempt is due.
+    RETRY = "retry"
+    #: Failed for good.
+    FAIL = "fail"
+    #: The engine stopped: the same attempt runs again.
+    HAND_BACK = "hand_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How an attempt ended, ready to be recorded."""
+
+    move: Move
+    outcome: str = "completed"
+    """The attempt's place in history, one of `attempt_record.OUTCOMES`."""
+    output: bytes | None = None
+    """JSON; None when the attempt gave none."""
+    summary: str | None = None
+    error: str | None = None
+    verdict: Mapping[str, Any] | None = None
+    feedback: Mapping[str, Any] | None = None
+    """What was said about the attempt; the next one receives it."""
+    review: Mapping[str, Any] | None = None
+    why: str | None = None
+    """Why a person is asked."""
+    escalated: str | None = None
+    """Set when attempts are exhausted and a person is called."""
+    expires_after_ms: int | None = None
+    delay_ms: int = 0
+    max_attempts: int = 1
+    """The number of the last attempt allowed."""
+    subtasks: Sequence[tuple[str, Any]] = ()
+    """(name, metadata), in order."""
+    statements: Sequence[Statement] = ()
+    reason: str = ""
+    """Why it was skipped."""
+    event_review: Mapping[str, Any] | None = None
+    """The review as events show it; None when it is the same."""
+    if_statements_fail: Callable[[str], Result] | None = None
+    """What to record instead when a statement fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRoom:
+    """How much of a stage an engine can take on."""
+
+    stage: int
+    room: int
+    tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a batch of items."""
+
+    new: int
+    elsewhere: Sequence[str] = ()
+    """Ids that another workflow of the database already has."""

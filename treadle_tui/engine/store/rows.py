@@ -1,0 +1,249 @@
+"""The rows every store keeps, as the verbs see them.
+
+A stage of an item and a subtask of a fan-out are the same kind of row, a *task*: the stage is subtask number 0. Rows are
+changed only through a `Unit` (`unit.py`), which remembers what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import msgspec
+
+from treadle_tui.engine.states import StageState
+
+STATES: tuple[StageState, ...] = tuple(StageState)
+"""A state's number in a store is its place here. Only ever append."""
+STATE_NUMBER: dict[StageState, int] = {state: number for number, state in enumerate(STATES)}
+
+PENDING, RUNNING, RETRY_WAIT, AWAITING_REVIEW, COMPLETED, SKIPPED, FAILED, CANCELLED = range(8)
+SATISFIED = frozenset({COMPLETED, SKIPPED})
+ENDED = frozenset({COMPLETED, SKIPPED, FAILED, CANCELLED})
+
+NOT_READY, READY, READY_BUT_PAUSED, READY_BUT_HELD = range(4)
+"""Whether a task can be claimed: only `READY` can. Paused: its item is. Held: a hold's condition matched it."""
+
+DECLARE, FANNED_OUT, REDUCE = range(3)
+"""What the next claim of a stage runs: its function, its subtasks, or its reduce."""
+
+PAUSED, CANCELLED_ITEM, DECIDED = 1, 2, 4
+"""Flags of an item. DECIDED: some stage of it carries a person's decision."""
+
+TaskKey = tuple[int, int, int]
+"""(item, stage, subtask number; 0 for the stage itself)"""
+
+
+class Row:
+    """A mutable record that can be photographed and put back."""
+
+    __slots__: tuple[str, ...] = ()
+    photograph: Callable[[Any], tuple[Any, ...]]
+
+    def put_back(self, values: tuple[Any, ...]) -> None:
+        """Make every field what it was when `values` was taken."""
+        for name, value in zip(self.__slots__, values, strict=True):
+            setattr(self, name, value)
+
+
+class Task(Row):
+    """One stage, or one subtask, of one item."""
+
+    __slots__ = (
+        "attempt",
+        "completed_at",
+        "due_at",
+        "extra",
+        "failed_subs",
+        "fence",
+        "interruptions",
+        "is_open",
+        "item",
+        "name",
+        "open_deps",
+        "open_subs",
+        "out",
+        "phase",
+        "priority",
+        "raw_detail",
+        "ready",
+        "stage",
+        "started_at",
+        "state",
+        "sub",
+        "subs",
+        "turn",
+        "updated_at",
+        "version",
+        "worker",
+    )
+
+    def __init__(self, item: int, stage: int, sub: int = 0) -> None:
+        self.item = item
+        self.stage = stage
+        self.sub = sub
+        self.name: str | None = None
+        """The subtask's name."""
+        self.state = PENDING
+        self.ready = NOT_READY
+        self.priority = 0
+        self.turn = 0
+        """How many tasks of the item became ready in the same moment before this one: claims go round the items by it."""
+        self.attempt = 0
+        self.is_open = 0
+        """1 while attempt `attempt` has begun and not ended: the next claim goes on with that number."""
+        self.extra = 0
+        """Attempts allowed beyond the budget: granted ones, and those used up before the budget was given anew."""
+        self.open_deps = 0
+        """Direct dependencies that are neither completed nor skipped."""
+        self.fence = 0
+        self.worker: int | None = None
+        """Who holds the lease; None when nobody does."""
+        self.due_at: int | None = None
+        """Milliseconds: when the retry is due, or when the waiting review expires."""
+        self.started_at: int | None = None
+        self.completed_at: int | None = None
+        self.updated_at = 0
+        self.version = 0
+        self.phase = DECLARE
+        self.interruptions = 0
+        """Crashes in a row."""
+        self.subs = 0
+        """Subtasks declared."""
+        self.open_subs = 0
+        """Subtasks that have not ended."""
+        self.failed_subs = 0
+        """Subtasks that failed or were cancelled."""
+        self.out = 0
+        """The attempt whose output stands; 0: none; negative: that attempt's, edited by the decision."""
+        self.raw_detail: bytes | dict[str, Any] | None = None
+
+    @property
+    def key(self) -> TaskKey:
+        """(item, stage, subtask number)."""
+        return self.item, self.stage, self.sub
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What is rarely there: error, summary, review, decision, feedback, metadata, reason. Never changed in place; see `put`."""
+        raw = self.raw_detail
+        if raw is None:
+            return {}
+        if not isinstance(raw, dict):
+            raw = self.raw_detail = msgspec.json.decode(raw)
+        return raw
+
+    def put(self, **changes: Any) -> None:
+        """Set detail fields; None removes one."""
+        detail = {key: value for key, value in {**self.detail, **changes}.items() if value is not None}
+        self.raw_detail = detail or None
+
+    def encoded_detail(self) -> bytes | None:
+        """The detail as JSON; None when there is none."""
+        raw = self.raw_detail
+        return msgspec.json.encode(raw) if isinstance(raw, dict) else raw
+
+    def max_attempts(self, budget: int) -> int:
+        """The number of the last attempt allowed, given the budget's `max_attempts`."""
+        return budget + self.extra
+
+
+Task.photograph = attrgetter(*Task.__slots__)
+
+
+class Item(Row):
+    """One work item."""
+
+    __slots__ = ("created_at", "data", "flags", "id", "key", "open_stages", "priority", "workflow")
+
+    def __init__(self, key: int, id: str, workflow: int, data: bytes, priority: int, created_at: int) -> None:
+        self.key = key
+        self.id = id
+        self.workflow = workflow
+        self.data = data
+        self.priority = priority
+        self.created_at = created_at
+        self.flags = 0
+        self.open_stages = 0
+        """Stages that are neither completed nor skipped."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a person paused it."""
+        return bool(self.flags & PAUSED)
+
+
+Item.photograph = attrgetter(*Item.__slots__)
+
+
+class Attempt(Row):
+    """One attempt that has ended, or a fan-out's that has declared its subtasks."""
+
+    __slots__ = ("completed_at", "item", "number", "outcome", "output", "raw_detail", "stage", "started_at", "sub")
+
+    def __init__(self, item: int, stage: int, sub: int, number: int) -> None:
+        self.item = item
+        self.stage = stage
+        self.sub = sub
+        self.number = number
+        self.started_at: int | None = None
+        self.completed_at: int | None = None
+        self.outcome: int | None = None
+        """Its place in `attempt_record.OUTCOMES`."""
+        self.output: bytes | None = None
+        """JSON; None when it gave none (b"null" when it gave None)."""
+        self.raw_detail: bytes | None = None
+        """JSON of error, summary, verdict, feedback and pending SQL statements; None when there is none."""
+
+    @property
+    def key(self) -> tuple[int, int, int, int]:
+        """(item, stage, subtask number, attempt number)."""
+        return self.item, self.stage, self.sub, self.number
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """error, summary, verdict, feedback, statements: those there are."""
+        return {} if self.raw_detail is None else dict(msgspec.json.decode(self.raw_detail))
+
+    def put(self, **changes: Any) -> None:
+        """Set detail fields; None removes one."""
+        detail = {key: value for key, value in {**self.detail, **changes}.items() if value is not None}
+        self.raw_detail = msgspec.json.encode(detail) if detail else None
+
+
+Attempt.photograph = attrgetter(*Attempt.__slots__)
+
+
+class RawEvent(NamedTuple):
+    """An event as it is kept; `event_codec` makes an `Event` of it."""
+
+    seq: int
+    at: int
+    kind: int
+    workflow: int | None
+    item: int | None
+    stage: int | None
+    subtask: str | None
+    attempt: int
+    data: bytes | None
+
+
+class Worker(NamedTuple):
+    """An engine that may hold leases."""
+
+    id: int
+    uuid: str
+    host: str
+    pid: int
+    pid_start: str
+    """When the process began, as its system tells it: a pid alone is used again."""
+    beat: int
+
+
+class Hold(NamedTuple):
+    """A stage that starts no more."""
+
+    stage: int
+    when: str | None
+    """A condition on the item; None holds every item."""

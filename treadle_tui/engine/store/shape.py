@@ -1,0 +1,77 @@
+"""A workflow as the store knows it: names, order and edges, kept in the database without any code.
+
+`StageShape.spec` is what `StageDefinition.shape()` gave: budgets, policies, limits; enough to review, explain and draw
+a workflow whose file is not at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StageShape:
+    """One stage, by its number in this store."""
+
+    id: int
+    name: str
+    dependencies: tuple[int, ...]
+    dependents: tuple[int, ...]
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+
+class WorkflowShape:
+    """One workflow's stages in topological order, with their numbers in this store."""
+
+    __slots__ = ("by_id", "by_name", "fingerprint", "id", "name", "roots", "stages")
+
+    def __init__(self, id: int, name: str, fingerprint: str, stages: Sequence[StageShape]) -> None:
+        self.id = id
+        self.name = name
+        self.fingerprint = fingerprint
+        self.stages = tuple(stages)
+        self.by_id = {stage.id: stage for stage in stages}
+        self.by_name = {stage.name: stage for stage in stages}
+        self.roots = tuple(stage for stage in stages if not stage.dependencies)
+
+    @classmethod
+    def assemble(cls, id: int, name: str, fingerprint: str, specs: Iterable[Mapping[str, Any]], ids: Mapping[str, int]) -> WorkflowShape:
+        """From the stored stage specs (each with `name` and `depends_on`) in topological order, and their numbers."""
+        specs = list(specs)
+        dependents: dict[str, list[int]] = {spec["name"]: [] for spec in specs}
+        for spec in specs:
+            for dependency in spec["depends_on"]:
+                dependents[dependency].append(ids[spec["name"]])
+        return cls(
+            id,
+            name,
+            fingerprint,
+            [
+                StageShape(
+                    ids[spec["name"]],
+                    spec["name"],
+                    tuple(ids[dependency] for dependency in spec["depends_on"]),
+                    tuple(dependents[spec["name"]]),
+                    spec,
+                )
+                for spec in specs
+            ],
+        )
+
+    def behind(self, stage: int) -> list[int]:
+        """Every stage that depends on this one, directly or not, topological order; without the stage itself."""
+        reached = {stage}
+        for shape in self.stages:
+            if not reached.isdisjoint(shape.dependencies):
+                reached.add(shape.id)
+        return [shape.id for shape in self.stages if shape.id in reached and shape.id != stage]
+
+    def before(self, stage: int) -> list[int]:
+        """Every stage this one depends on, directly or not, topological order; without the stage itself."""
+        reached = {stage}
+        for shape in reversed(self.stages):
+            if shape.id in reached:
+                reached.update(shape.dependencies)
+        return [shape.id for shape in self.stages if shape.id in reached and shape.id != stage]

@@ -1,0 +1,72 @@
+"""Read-only connections: every question is one statement and one hop, and holds no transaction across an `await`."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiosqlite
+
+from treadle_tui.engine.errors import StoreError
+from treadle_tui.engine.store.sqlite.opening import BUSY_MS, sentence_of
+
+IDLE_CONNECTIONS = 4
+"""Kept open for the next question."""
+
+
+class Reader:
+    """Answers SQL from any event loop of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._idle: list[aiosqlite.Connection] = []
+        self._guard = threading.Lock()
+        self._is_closed = False
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of one statement."""
+        connection = await self._take()
+        try:
+            rows = await connection.execute_fetchall(sql, parameters)
+        except sqlite3.Error as error:
+            await connection.close()
+            raise sentence_of(error, self.path) from error
+        except BaseException:
+            await connection.close()
+            raise
+        await self._give_back(connection)
+        return list(rows)
+
+    async def _take(self) -> aiosqlite.Connection:
+        with self._guard:
+            if self._is_closed:
+                raise StoreError("the store is closed; open it again")
+            if self._idle:
+                return self._idle.pop()
+        try:
+            return await aiosqlite.connect(
+                f"file:{quote(str(self.path.absolute()))}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_MS / 1000
+            )
+        except sqlite3.Error as error:
+            raise sentence_of(error, self.path) from error
+
+    async def _give_back(self, connection: aiosqlite.Connection) -> None:
+        with self._guard:
+            if not self._is_closed and len(self._idle) < IDLE_CONNECTIONS:
+                self._idle.append(connection)
+                return
+        await connection.close()
+
+    async def close(self) -> None:
+        """Close what is idle; a question under way closes its own connection."""
+        with self._guard:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            with contextlib.suppress(sqlite3.Error):
+                await connection.close()

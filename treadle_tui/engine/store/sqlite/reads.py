@@ -1,0 +1,332 @@
+"""What anybody may ask of a `SqliteStateStore`: one statement per question, on read-only connections."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from treadle_tui.engine.attempt_record import AttemptRecord
+from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.states import StageState, StageStatus, StoredItem, SubTaskStatus
+from treadle_tui.engine.status import ItemRow, PendingReview
+from treadle_tui.engine.store import views
+from treadle_tui.engine.store.commits import CommitNews
+from treadle_tui.engine.store.event_codec import decode_event
+from treadle_tui.engine.store.rows import AWAITING_REVIEW, STATE_NUMBER, STATES, Attempt, Hold, Item, RawEvent, Task, Worker
+from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.sqlite.reader import Reader
+from treadle_tui.engine.store.sqlite.unit import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
+
+EVENTS_AT_ONCE = 1000
+"""Rows read by one question of `events`."""
+
+_TASK = ", ".join(f"t.{column}" for column in TASK_COLUMNS) + ", t.detail"
+_ITEM = "i.key, i.id, i.workflow, i.data, i.priority, i.created_at, i.flags, i.open_stages"
+_STATUS = (
+    f"SELECT {_TASK}, a.output, b.data FROM treadle_items i JOIN treadle_tasks t ON t.item = i.key"
+    " LEFT JOIN treadle_attempts a ON a.item = t.item AND a.stage = t.stage AND a.sub = t.sub AND a.number = t.out"
+    " LEFT JOIN treadle_blobs b ON typeof(a.output) = 'text' AND b.hash = a.output"
+)
+
+
+class SqliteReads:
+    """The reads of `StoreReads`, over a `Reader`."""
+
+    _reader: Reader
+    _known_shapes: dict[int, WorkflowShape]
+    _stage_names: dict[int, str]
+
+    @property
+    @abstractmethod
+    def news(self) -> CommitNews:
+        """Who is told of commits."""
+
+    # --- names ------------------------------------------------------------------------------------------------------
+
+    async def _shapes(self) -> Mapping[int, WorkflowShape]:
+        """Every workflow in the file; decoded again only when one has changed."""
+        rows = await self._reader.fetch("SELECT id, name, fingerprint FROM treadle_workflows ORDER BY id")
+        known = {id: (shape.name, shape.fingerprint) for id, shape in self._known_shapes.items()}
+        if known != {row[0]: (row[1], row[2]) for row in rows}:
+            stages = await self._reader.fetch("SELECT id, workflow, name FROM treadle_stages")
+            self._stage_names = {row[0]: row[2] for row in stages}
+            ids: dict[int, dict[str, int]] = {}
+            for number, workflow, name in stages:
+                ids.setdefault(workflow, {})[name] = number
+            full = await self._reader.fetch("SELECT id, name, fingerprint, shape FROM treadle_workflows ORDER BY id")
+            self._known_shapes = {row[0]: shape_from_row(row[0], row[1], row[2], row[3], ids.get(row[0], {})) for row in full}
+        return self._known_shapes
+
+    async def _item_of(self, item_id: str) -> Item | None:
+        rows = await self._reader.fetch(f"SELECT {_ITEM} FROM treadle_items i WHERE i.id = ?", (item_id,))
+        return item_from_row(rows[0]) if rows else None
+
+    # --- one item ---------------------------------------------------------------------------------------------------
+
+    async def get_status(self, item_id: str, stage: str) -> StageStatus | None:
+        """The stage's status; None for an unknown item or stage."""
+        found = await self._statuses(item_id, stage)
+        return found.get(stage)
+
+    async def get_all_statuses(self, item_id: str) -> dict[str, StageStatus]:
+        """Every stage of the item by name, topological order."""
+        return await self._statuses(item_id, None)
+
+    async def _statuses(self, item_id: str, only: str | None) -> dict[str, StageStatus]:
+        shapes = await self._shapes()
+        item = await self._item_of(item_id)
+        if item is None or item.workflow not in shapes:
+            return {}
+        stages = [stage for stage in shapes[item.workflow].stages if only in (None, stage.name)]
+        if not stages:
+            return {}
+        sql, parameters = f"{_STATUS} WHERE i.key = ?", [item.key]
+        if only is not None:
+            sql += " AND t.stage = ?"
+            parameters.append(stages[0].id)
+        rows = await self._reader.fetch(f"{sql} ORDER BY t.stage, t.sub", parameters)
+        tasks: dict[int, tuple[Task, bytes | None]] = {}
+        subtasks: dict[int, list[SubTaskStatus]] = {}
+        for row in rows:
+            task, output = task_from_row(row[:-2]), _output(row[-2], row[-1])
+            output = _standing(task, output)
+            if task.sub:
+                subtasks.setdefault(task.stage, []).append(views.subtask_status(task, output))
+            else:
+                tasks[task.stage] = task, output
+        return {
+            stage.name: views.stage_status(*tasks[stage.id], subtasks.get(stage.id, ()))
+            if stage.id in tasks
+            else views.pending_status(item.created_at)
+            for stage in stages
+        }
+
+    async def get_attempts(self, item_id: str, stage: str, subtask: str | None = None) -> list[AttemptRecord]:
+        """Every attempt, oldest first."""
+        shapes = await self._shapes()
+        item = await self._item_of(item_id)
+        shape = None if item is None else shapes[item.workflow].by_name.get(stage)
+        if item is None or shape is None:
+            return []
+        which, parameters = ("t.sub = 0", []) if subtask is None else ("t.sub > 0 AND t.name = ?", [subtask])
+        tasks = await self._reader.fetch(
+            f"SELECT {_TASK} FROM treadle_tasks t WHERE t.item = ? AND t.stage = ? AND {which}", [item.key, shape.id, *parameters]
+        )
+        if not tasks:
+            return []
+        task = task_from_row(tasks[-1])
+        rows = await self._reader.fetch(
+            "SELECT a.number, a.started_at, a.completed_at, a.outcome, a.detail, a.output, b.data FROM treadle_attempts a"
+            " LEFT JOIN treadle_blobs b ON typeof(a.output) = 'text' AND b.hash = a.output"
+            " WHERE a.item = ? AND a.stage = ? AND a.sub = ? ORDER BY a.number",
+            task.key,
+        )
+        return views.with_running([_attempt(task, row) for row in rows], task)
+
+    async def get_item(self, item_id: str) -> StoredItem | None:
+        """The item; None when there is none of that id."""
+        item = await self._item_of(item_id)
+        return None if item is None else views.stored_item(item, (await self._shapes())[item.workflow].name)
+
+    # --- many items -------------------------------------------------------------------------------------------------
+
+    async def query_items(self, stage: str, state: StageState, workflow: str | None = None) -> list[str]:
+        """Ids of the items whose stage of that name is in that state, oldest first."""
+        found: list[tuple[int, str]] = []
+        for shape in (await self._shapes()).values():
+            if stage not in shape.by_name or workflow not in (None, shape.name):
+                continue
+            number = shape.by_name[stage].id
+            missing = " OR t.state IS NULL" if state is StageState.PENDING else ""
+            rows = await self._reader.fetch(
+                "SELECT i.key, i.id FROM treadle_items i LEFT JOIN treadle_tasks t ON t.item = i.key AND t.stage = ? AND t.sub = 0"
+                f" WHERE i.workflow = ? AND (t.state = ?{missing})",
+                (number, shape.id, STATE_NUMBER[state]),
+            )
+            found += rows
+        return [item_id for _, item_id in sorted(found)]
+
+    async def list_items(self, workflow: str | None = None) -> list[str]:
+        """Ids in the order of submission."""
+        where, parameters = await self._of_workflow(workflow)
+        rows = await self._reader.fetch(f"SELECT i.id FROM treadle_items i WHERE {where} ORDER BY i.key", parameters)
+        return [row[0] for row in rows]
+
+    async def _of_workflow(self, workflow: str | None) -> tuple[str, list[Any]]:
+        if workflow is None:
+            return "1", []
+        numbers = [shape.id for shape in (await self._shapes()).values() if shape.name == workflow]
+        return "i.workflow = ?", numbers or [-1]
+
+    async def page(
+        self,
+        *,
+        workflow: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        stage: str | None = None,
+        states: Sequence[StageState] = (),
+    ) -> list[ItemRow]:
+        """Board rows in order of submission."""
+        where, parameters = await self._matching(workflow, stage, states)
+        return await self._item_rows(f"{where} ORDER BY i.key LIMIT ? OFFSET ?", [*parameters, limit, offset])
+
+    async def _matching(self, workflow: str | None, stage: str | None, states: Sequence[StageState]) -> tuple[str, list[Any]]:
+        where, parameters = await self._of_workflow(workflow)
+        if not states:
+            return where, parameters
+        shapes = await self._shapes()
+        stages = [s.id for shape in shapes.values() for s in shape.stages if stage in (None, s.name)]
+        marks, state_marks = ", ".join("?" * len(stages)), ", ".join("?" * len(states))
+        in_state = f"EXISTS (SELECT 1 FROM treadle_tasks t WHERE t.item = i.key AND t.stage IN ({marks}) AND t.state IN ({state_marks}))"
+        parameters = [*parameters, *stages, *(STATE_NUMBER[state] for state in states)]
+        if StageState.PENDING in states:  # a stage nothing has happened to has no row
+            in_state += (
+                " OR EXISTS (SELECT 1 FROM treadle_stages s WHERE s.workflow = i.workflow AND s.id IN"
+                f" ({marks}) AND NOT EXISTS (SELECT 1 FROM treadle_tasks t WHERE t.item = i.key AND t.stage = s.id AND t.sub = 0))"
+            )
+            parameters += stages
+        return f"{where} AND ({in_state})", parameters
+
+    async def rows(self, item_ids: Sequence[str]) -> list[ItemRow]:
+        """The board rows of these items as they stand now."""
+        if not item_ids:
+            return []
+        return await self._item_rows(f"i.id IN ({', '.join('?' * len(item_ids))}) ORDER BY i.key", list(item_ids))
+
+    async def _item_rows(self, condition: str, parameters: Sequence[Any]) -> list[ItemRow]:
+        shapes = await self._shapes()
+        rows = await self._reader.fetch(
+            f"WITH chosen AS (SELECT {_ITEM} FROM treadle_items i WHERE {condition})"
+            " SELECT c.key, c.id, c.workflow, x'', c.priority, c.created_at, c.flags, c.open_stages,"
+            " t.stage, t.sub > 0, t.state, t.attempt, t.version, t.updated_at, t.subs, count(*)"
+            " FROM chosen c LEFT JOIN treadle_tasks t ON t.item = c.key"
+            " GROUP BY c.key, t.stage, t.sub > 0, t.state ORDER BY c.key",
+            parameters,
+        )
+        items: dict[int, Item] = {}
+        cells: dict[int, dict[int, Task]] = {}
+        subtasks: dict[tuple[int, int], dict[StageState, int]] = {}
+        for row in rows:
+            key, stage, is_subtask, state = row[0], row[8], row[9], row[10]
+            if key not in items:
+                items[key] = item_from_row(row[:8])
+            if stage is None:
+                continue
+            if is_subtask:
+                subtasks.setdefault((key, stage), {})[STATES[state]] = row[15]
+                continue
+            task = Task(key, stage)
+            task.state, task.attempt, task.version, task.updated_at, task.subs = row[10:15]
+            cells.setdefault(key, {})[stage] = task
+        return [
+            views.item_row(
+                item,
+                shapes[item.workflow],
+                {stage: views.cell(task, subtasks.get((key, stage), {})) for stage, task in cells.get(key, {}).items()},
+            )
+            for key, item in items.items()
+        ]
+
+    async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
+        """How many rows `page` has for the same question."""
+        where, parameters = await self._matching(workflow, stage, states)
+        return int((await self._reader.fetch(f"SELECT count(*) FROM treadle_items i WHERE {where}", parameters))[0][0])
+
+    async def counts(self) -> dict[str, dict[str, dict[StageState, int]]]:
+        """Items per workflow, stage and state."""
+        shapes = await self._shapes()
+        kept: dict[int, dict[StageState, int]] = {}
+        for stage, state, count in await self._reader.fetch("SELECT stage, state, n FROM treadle_counts WHERE is_subtask = 0 AND n > 0"):
+            kept.setdefault(stage, {})[STATES[state]] = count
+        return {shape.name: {stage.name: kept.get(stage.id, {}) for stage in shape.stages} for shape in shapes.values()}
+
+    async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
+        """Everything that waits for a person, longest first, subtasks included."""
+        shapes = await self._shapes()
+        where, parameters = await self._of_workflow(workflow)
+        rows = await self._reader.fetch(
+            f"SELECT i.id, i.workflow, {_TASK} FROM treadle_tasks t JOIN treadle_items i ON i.key = t.item"
+            f" WHERE t.state = {AWAITING_REVIEW} AND {where} ORDER BY t.updated_at, t.item, t.stage, t.sub",
+            parameters,
+        )
+        return [views.pending_review(row[0], shapes[row[1]], task_from_row(row[2:])) for row in rows]
+
+    async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
+        """Stages of every workflow the store knows, topological order."""
+        shapes = (await self._shapes()).values()
+        return {shape.name: [stage.name for stage in shape.stages] for shape in shapes if workflow in (None, shape.name)}
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    async def events(self, since: int = 0, item_id: str | None = None) -> AsyncIterator[Event | Lagged]:
+        """The durable events after `since`, in commit order; ends with the last one there is."""
+        condition, parameters = "e.seq > ?", [0]
+        if item_id is not None:
+            item = await self._item_of(item_id)
+            if item is None:
+                return
+            condition, parameters = "e.item = ? AND e.seq > ?", [item.key, 0]
+        while True:
+            parameters[-1] = since
+            rows = await self._reader.fetch(
+                "SELECT e.seq, e.at, e.kind, e.workflow, e.item, e.stage, e.subtask, e.attempt, e.data, i.id FROM treadle_events e"
+                f" LEFT JOIN treadle_items i ON i.key = e.item WHERE {condition} ORDER BY e.seq LIMIT {EVENTS_AT_ONCE}",
+                parameters,
+            )
+            shapes = await self._shapes()
+            ids = {row[4]: row[9] or "" for row in rows}
+            names = {number: shape.name for number, shape in shapes.items()}
+            for row in rows:
+                yield decode_event(RawEvent(*row[:9]), names.__getitem__, ids.__getitem__, self.stage_name)
+            if len(rows) < EVENTS_AT_ONCE:
+                return
+            since = rows[-1][0]
+
+    def stage_name(self, stage: int) -> str:
+        """A stage's name by its number, also of one its workflow no longer has."""
+        return self._stage_names.get(stage, "")
+
+    async def last_seq(self) -> int:
+        """The `seq` of the newest event."""
+        return int((await self._reader.fetch("SELECT value FROM treadle_meta WHERE key = 'last_seq'"))[0][0])
+
+    async def changed(self, since: int, timeout: float) -> int:
+        """Wait for an event after `since`, by this process or another; the newest `seq`."""
+        if self.news.last_seq <= since:
+            newest = await self.last_seq()
+            if newest > self.news.last_seq:
+                self.news.wake(newest)
+        await self.news.wait_beyond(since, timeout)
+        return self.news.last_seq
+
+    # --- what an engine asks now and then ---------------------------------------------------------------------------
+
+    async def workers(self) -> list[Worker]:
+        """Every engine that may hold leases."""
+        return [Worker(*row) for row in await self._reader.fetch("SELECT id, uuid, host, pid, pid_start, beat FROM treadle_workers")]
+
+    async def holds(self) -> dict[int, Hold]:
+        """Stages that start no more, by number."""
+        return {row[0]: Hold(*row) for row in await self._reader.fetch("SELECT stage, condition FROM treadle_holds")}
+
+
+def _output(stored: Any, blob: bytes | None) -> bytes | None:
+    return unpack(blob) if isinstance(stored, str) and blob is not None else stored
+
+
+def _standing(task: Task, output: bytes | None) -> bytes | None:
+    """The edit of it, when a decision holds one."""
+    if task.out >= 0:
+        return output
+    from treadle_tui.engine.codec import encode_json
+
+    return encode_json(task.detail["decision"]["output"])
+
+
+def _attempt(task: Task, row: Sequence[Any]) -> AttemptRecord:
+    attempt = Attempt(task.item, task.stage, task.sub, row[0])
+    attempt.started_at, attempt.completed_at, attempt.outcome, attempt.raw_detail = row[1:5]
+    attempt.output = _output(row[5], row[6])
+    return views.attempt_record(attempt)

@@ -1,0 +1,569 @@
+"""The rows of a SQLite file, as the verbs see them.
+
+Rows are loaded once and kept for as long as nobody else writes to the file (`PRAGMA data_version` tells); changed ones are written
+back set-wise, by `executemany`, before the commit or before a question that needs them. All of it happens on the writer's thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from treadle_tui.engine.codec import decode_json, encode_json
+from treadle_tui.engine.store.results import Statement
+from treadle_tui.engine.store.rows import Attempt, Hold, Item, RawEvent, Row, Task, TaskKey, Worker
+from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.statements import Guard
+from treadle_tui.engine.store.unit import Unit
+
+BIG_OUTPUT = 64 * 1024
+"""Bytes above which an output is kept compressed, under its hash, in a table of its own."""
+CACHED_ROWS = 50_000
+"""Tasks and attempts kept between transactions; beyond that all are let go and read again when asked for."""
+
+TASK_COLUMNS = [
+    "item",
+    "stage",
+    "sub",
+    "state",
+    "ready",
+    "attempt",
+    "is_open",
+    "open_deps",
+    "fence",
+    "version",
+    "out",
+    "updated_at",
+    "started_at",
+    "completed_at",
+    "worker",
+    "due_at",
+    "priority",
+    "turn",
+    "extra",
+    "interruptions",
+    "phase",
+    "subs",
+    "open_subs",
+    "failed_subs",
+    "name",
+]
+_TASK_SELECT = f"SELECT {', '.join(TASK_COLUMNS)}, detail FROM treadle_tasks"
+_TASK_WRITE = (
+    f"INSERT OR REPLACE INTO treadle_tasks ({', '.join(TASK_COLUMNS)}, detail) VALUES ({', '.join('?' * (len(TASK_COLUMNS) + 1))})"
+)
+_task_values = attrgetter(*TASK_COLUMNS)
+
+_ITEM_SELECT = "SELECT key, id, workflow, data, priority, created_at, flags, open_stages FROM treadle_items"
+_ITEM_WRITE = (
+    "INSERT INTO treadle_items (key, id, workflow, data, priority, created_at, flags, open_stages) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ATTEMPT_SELECT = "SELECT item, stage, sub, number, started_at, completed_at, outcome, output, detail FROM treadle_attempts"
+_ATTEMPT_WRITE = "INSERT OR REPLACE INTO treadle_attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_EVENT_WRITE = "INSERT INTO treadle_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COUNT_WRITE = "INSERT INTO treadle_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+
+
+class BatchLost(Exception):
+    """The transaction cannot go on as it is; everything in it must be done again, this verb by itself."""
+
+
+def task_from_row(row: Sequence[Any]) -> Task:
+    """A task of the columns of `_TASK_SELECT`."""
+    task = Task(row[0], row[1], row[2])
+    for name, value in zip(TASK_COLUMNS, row, strict=False):
+        setattr(task, name, value)
+    task.raw_detail = row[-1]
+    return task
+
+
+def item_from_row(row: Sequence[Any]) -> Item:
+    """An item of the columns of `_ITEM_SELECT`."""
+    item = Item(row[0], row[1], row[2], row[3], row[4], row[5])
+    item.flags, item.open_stages = row[6], row[7]
+    return item
+
+
+def shape_from_row(id: int, name: str, fingerprint: str, shape: bytes, ids: Mapping[str, int]) -> WorkflowShape:
+    """A workflow's shape of its stored columns."""
+    return WorkflowShape.assemble(id, name, fingerprint, decode_json(shape), ids)
+
+
+def unpack(compressed: bytes) -> bytes:
+    """A big output as it was."""
+    return zlib.decompress(compressed)
+
+
+class SqliteUnit(Unit):
+    """One transaction on the writer's connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__()
+        self.connection = connection
+        self.last_seq = 0
+        self.store_id = ""
+        self.failed_statements: dict[str, str] = {}
+        """SQL that ended a transaction → what it said: not run again when the transaction is repeated."""
+        self._data_version = -1
+        self._shapes: dict[int, WorkflowShape] = {}
+        self._items: dict[int, Item] = {}
+        self._item_keys: dict[str, int] = {}
+        self._tasks: dict[TaskKey, Task] = {}
+        self._attempts: dict[tuple[int, int, int, int], Attempt] = {}
+        self._dirty: dict[int, Row] = {}
+        self._new: dict[int, Row] = {}
+        self._doomed: list[Row] = []
+        self._last_item = 0
+        self._has_written = False
+        self._is_seq_moved = False
+
+    # --- the transaction --------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Open the transaction, and forget what is cached when somebody else has written."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        version = self.connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._data_version or len(self._tasks) + len(self._attempts) > CACHED_ROWS:
+            self.forget()
+            self._data_version = version
+            self._read_basics()
+        self.events = []
+        self.deltas.clear()
+        self._has_written = False
+
+    def _read_basics(self) -> None:
+        meta = dict(self.connection.execute("SELECT key, value FROM treadle_meta WHERE key IN ('store_id', 'last_seq')").fetchall())
+        self.store_id, self.last_seq = meta["store_id"], meta["last_seq"]
+        row = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'treadle_items'").fetchone()
+        self._last_item = 0 if row is None else row[0]
+        self._shapes = read_shapes(self.connection)
+
+    def commit(self) -> list[RawEvent]:
+        """Write what has changed and make it last; the events told."""
+        self.flush()
+        told = self.events
+        if told:
+            self.connection.executemany(_EVENT_WRITE, told)
+            self.connection.execute("UPDATE treadle_meta SET value = ? WHERE key = 'last_seq'", (self.last_seq,))
+        changes = [(*key, change) for key, change in self.deltas.items() if change]
+        if changes:
+            self.connection.executemany(_COUNT_WRITE, changes)
+        self.connection.execute("COMMIT")
+        self.begin_verb()
+        self.events = []
+        self.deltas.clear()
+        return told
+
+    def abandon(self) -> None:
+        """Take the whole transaction back."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        self.begin_verb()
+        self.forget()
+        self._data_version = -1
+
+    def forget(self) -> None:
+        """Let go of every cached row."""
+        for cache in (self._items, self._item_keys, self._tasks, self._attempts, self._dirty, self._new):
+            cache.clear()
+        self._doomed.clear()
+
+    def take_back(self) -> None:
+        """Undo the verb; what it wrote by SQL of its own cannot be undone alone."""
+        if self._has_written:
+            raise BatchLost
+        super().take_back()
+
+    def begin_verb(self) -> None:
+        super().begin_verb()
+        self._has_written = False
+
+    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Change the database past the cache."""
+        self._has_written = True
+        self.connection.execute(sql, parameters)
+
+    def changed(self, row: Row) -> None:
+        self._dirty[id(row)] = row
+
+    def _undo_edit(self, row: Row, values: tuple[Any, ...]) -> None:
+        super()._undo_edit(row, values)
+        if id(row) not in self._new:
+            self._dirty[id(row)] = row
+
+    def flush(self) -> None:
+        """Write changed rows, so that questions see them."""
+        if self._doomed:
+            self.connection.executemany(
+                "DELETE FROM treadle_tasks WHERE item = ? AND stage = ? AND sub = ?",
+                [row.key for row in self._doomed if isinstance(row, Task)],
+            )
+            self.connection.executemany(
+                "DELETE FROM treadle_attempts WHERE item = ? AND stage = ? AND sub = ? AND number = ?",
+                [row.key for row in self._doomed if isinstance(row, Attempt)],
+            )
+            self.connection.executemany(
+                "DELETE FROM treadle_items WHERE key = ?", [(row.key,) for row in self._doomed if isinstance(row, Item)]
+            )
+            self._doomed.clear()
+        if not self._dirty:
+            return
+        tasks, attempts, items = [], [], []
+        for row in self._dirty.values():
+            if isinstance(row, Task):
+                tasks.append((*_task_values(row), row.encoded_detail()))
+            elif isinstance(row, Attempt):
+                attempts.append(self._attempt_values(row))
+            elif isinstance(row, Item):
+                items.append(row)
+        if items:
+            self._write_items(items)
+        if tasks:
+            self.connection.executemany(_TASK_WRITE, tasks)
+        if attempts:
+            self.connection.executemany(_ATTEMPT_WRITE, attempts)
+        self._dirty.clear()
+        self._new.clear()
+
+    def _write_items(self, items: list[Item]) -> None:
+        new = [item for item in items if id(item) in self._new]
+        if new:
+            self.connection.executemany(
+                _ITEM_WRITE,
+                [(i.key, i.id, i.workflow, i.data, i.priority, i.created_at, i.flags, i.open_stages) for i in new],
+            )
+        if len(new) < len(items):
+            self.connection.executemany(
+                "UPDATE treadle_items SET flags = ?, open_stages = ? WHERE key = ?",
+                [(item.flags, item.open_stages, item.key) for item in items if id(item) not in self._new],
+            )
+
+    def _attempt_values(self, attempt: Attempt) -> tuple[Any, ...]:
+        output: bytes | str | None = attempt.output
+        if output is not None and len(output) > BIG_OUTPUT:
+            output = self._keep_blob(attempt.output or b"")
+        return (*attempt.key, attempt.started_at, attempt.completed_at, attempt.outcome, output, attempt.raw_detail)
+
+    def _keep_blob(self, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        self.connection.execute("INSERT OR IGNORE INTO treadle_blobs VALUES (?, ?)", (digest, zlib.compress(data, 1)))
+        return digest
+
+    # --- shapes -----------------------------------------------------------------------------------------------------
+
+    @property
+    def shapes(self) -> Mapping[int, WorkflowShape]:
+        return self._shapes
+
+    def save_shape(self, name: str, fingerprint: str, specs: Sequence[Mapping[str, Any]]) -> WorkflowShape:
+        self._execute(
+            "INSERT INTO treadle_workflows (name, fingerprint, shape) VALUES (?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET fingerprint = excluded.fingerprint, shape = excluded.shape",
+            (name, fingerprint, encode_json(list(specs))),
+        )
+        number = self.connection.execute("SELECT id FROM treadle_workflows WHERE name = ?", (name,)).fetchone()[0]
+        for spec in specs:
+            self._execute("INSERT OR IGNORE INTO treadle_stages (workflow, name) VALUES (?, ?)", (number, spec["name"]))
+        self._shapes = read_shapes(self.connection)
+        return self._shapes[number]
+
+    def rename_stage(self, stage: int, name: str) -> None:
+        self._execute("UPDATE treadle_stages SET name = ? WHERE id = ?", (name, stage))
+
+    # --- items ------------------------------------------------------------------------------------------------------
+
+    def item(self, key: int) -> Item | None:
+        found = self._items.get(key)
+        if found is None:
+            row = self.connection.execute(f"{_ITEM_SELECT} WHERE key = ?", (key,)).fetchone()
+            found = None if row is None else self._keep_item(item_from_row(row))
+        return found
+
+    def _keep_item(self, item: Item) -> Item:
+        self._items[item.key] = item
+        self._item_keys[item.id] = item.key
+        return item
+
+    def find_items(self, ids: Sequence[str]) -> dict[str, Item]:
+        found = {id: self._items[self._item_keys[id]] for id in ids if id in self._item_keys}
+        missing = [id for id in ids if id not in found]
+        if not missing:
+            return found
+        if len(missing) == 1:
+            rows = self.connection.execute(f"{_ITEM_SELECT} WHERE id = ?", (missing[0],)).fetchall()
+        else:
+            listed = encode_json(missing).decode()
+            rows = self.connection.execute(f"{_ITEM_SELECT} WHERE id IN (SELECT value FROM json_each(?))", (listed,)).fetchall()
+        for row in rows:
+            item = self._keep_item(item_from_row(row))
+            found[item.id] = item
+        return found
+
+    def insert_item(self, id: str, workflow: int, data: bytes, priority: int) -> Item:
+        self._last_item += 1
+        item = Item(self._last_item, id, workflow, data, priority, self.now)
+        self._keep_item(item)
+        self._insert(item)
+
+        def undo() -> None:
+            self._items.pop(item.key, None)
+            self._item_keys.pop(id, None)
+            self._last_item -= 1
+            self._take_out(item)
+
+        self.undo_with(undo)
+        return item
+
+    def _insert(self, row: Row) -> None:
+        self._dirty[id(row)] = row
+        self._new[id(row)] = row
+
+    def _take_out(self, row: Row) -> None:
+        """A row that was inserted is so no longer: it is not written, or removed when it has been."""
+        self._dirty.pop(id(row), None)
+        if self._new.pop(id(row), None) is None:
+            self._doomed.append(row)
+
+    def delete_item(self, item: Item) -> None:
+        self.flush()
+        big = self.connection.execute(
+            "SELECT DISTINCT output FROM treadle_attempts WHERE item = ? AND typeof(output) = 'text'", (item.key,)
+        ).fetchall()
+        for table in ("tasks", "attempts", "memos", "subs", "events"):
+            self._execute(f"DELETE FROM treadle_{table} WHERE item = ?", (item.key,))
+        for (digest,) in big:
+            self._execute(
+                "DELETE FROM treadle_blobs WHERE hash = ?1 AND NOT EXISTS"
+                " (SELECT 1 FROM treadle_attempts WHERE output = ?1 AND typeof(output) = 'text')",
+                (digest,),
+            )
+        self._execute("DELETE FROM treadle_items WHERE key = ?", (item.key,))
+        self.events = [event for event in self.events if event.item != item.key]
+        self._items.pop(item.key, None)
+        self._item_keys.pop(item.id, None)
+        for key in [key for key in self._tasks if key[0] == item.key]:
+            del self._tasks[key]
+        for attempt_key in [key for key in self._attempts if key[0] == item.key]:
+            del self._attempts[attempt_key]
+
+    def items_of(self, workflow: int) -> Iterable[Item]:
+        self.flush()
+        rows = self.connection.execute(f"{_ITEM_SELECT} WHERE workflow = ?", (workflow,)).fetchall()
+        return [self._items.get(row[0]) or self._keep_item(item_from_row(row)) for row in rows]
+
+    # --- tasks ------------------------------------------------------------------------------------------------------
+
+    def stored_task(self, item: int, stage: int, sub: int) -> Task | None:
+        found = self._tasks.get((item, stage, sub))
+        if found is None:
+            row = self.connection.execute(f"{_TASK_SELECT} WHERE item = ? AND stage = ? AND sub = ?", (item, stage, sub)).fetchone()
+            if row is not None:
+                found = self._tasks[item, stage, sub] = task_from_row(row)
+        return found
+
+    def insert_task(self, task: Task) -> None:
+        self._tasks[task.key] = task
+        self._insert(task)
+
+        def undo() -> None:
+            self._tasks.pop(task.key, None)
+            self._take_out(task)
+
+        self.undo_with(undo)
+
+    def reserve_subs(self, item: int, stage: int, count: int) -> int:
+        row = self.connection.execute("SELECT last FROM treadle_subs WHERE item = ? AND stage = ?", (item, stage)).fetchone()
+        first = 1 if row is None else int(row[0]) + 1
+        self.connection.execute("INSERT OR REPLACE INTO treadle_subs VALUES (?, ?, ?)", (item, stage, first + count - 1))
+        return first
+
+    def delete_subtasks(self, item: int, stage: int) -> None:
+        self.flush()
+        self._execute("DELETE FROM treadle_tasks WHERE item = ? AND stage = ? AND sub > 0", (item, stage))
+        for key in [key for key in self._tasks if key[0] == item and key[1] == stage and key[2]]:
+            del self._tasks[key]
+
+    def _rows(self, condition: str, parameters: Sequence[Any]) -> list[Task]:
+        """Tasks the database finds, as the objects that are cached where there are any."""
+        self.flush()
+        rows = self.connection.execute(f"{_TASK_SELECT} WHERE {condition}", parameters).fetchall()
+        found = []
+        for row in rows:
+            key = row[0], row[1], row[2]
+            task = self._tasks.get(key)
+            if task is None:
+                task = self._tasks[key] = task_from_row(row)
+            found.append(task)
+        return found
+
+    def subtasks(self, item: int, stage: int) -> list[Task]:
+        return self._rows("item = ? AND stage = ? AND sub > 0 ORDER BY sub", (item, stage))
+
+    # --- attempts and memos -----------------------------------------------------------------------------------------
+
+    def attempt(self, item: int, stage: int, sub: int, number: int) -> Attempt | None:
+        found = self._attempts.get((item, stage, sub, number))
+        if found is None:
+            row = self.connection.execute(
+                f"{_ATTEMPT_SELECT} WHERE item = ? AND stage = ? AND sub = ? AND number = ?", (item, stage, sub, number)
+            ).fetchone()
+            found = None if row is None else self._attempt_from_row(row)
+        return found
+
+    def attempts(self, item: int, stage: int, sub: int) -> list[Attempt]:
+        self.flush()
+        rows = self.connection.execute(
+            f"{_ATTEMPT_SELECT} WHERE item = ? AND stage = ? AND sub = ? ORDER BY number", (item, stage, sub)
+        ).fetchall()
+        return [self._attempts.get((row[0], row[1], row[2], row[3])) or self._attempt_from_row(row) for row in rows]
+
+    def _attempt_from_row(self, row: Sequence[Any]) -> Attempt:
+        attempt = Attempt(row[0], row[1], row[2], row[3])
+        attempt.started_at, attempt.completed_at, attempt.outcome = row[4], row[5], row[6]
+        attempt.output = self._read_blob(row[7]) if isinstance(row[7], str) else row[7]
+        attempt.raw_detail = row[8]
+        self._attempts[attempt.key] = attempt
+        return attempt
+
+    def _read_blob(self, digest: str) -> bytes:
+        return unpack(self.connection.execute("SELECT data FROM treadle_blobs WHERE hash = ?", (digest,)).fetchone()[0])
+
+    def insert_attempt(self, attempt: Attempt) -> None:
+        self._attempts[attempt.key] = attempt
+        self._insert(attempt)
+
+        def undo() -> None:
+            self._attempts.pop(attempt.key, None)
+            self._take_out(attempt)
+
+        self.undo_with(undo)
+
+    def memo(self, item: int, stage: int, sub: int, key: str) -> bytes | None:
+        row = self.connection.execute(
+            "SELECT value FROM treadle_memos WHERE item = ? AND stage = ? AND sub = ? AND key = ?", (item, stage, sub, key)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def insert_memo(self, item: int, stage: int, sub: int, key: str, value: bytes) -> None:
+        self._execute("INSERT INTO treadle_memos VALUES (?, ?, ?, ?, ?)", (item, stage, sub, key, value))
+
+    # --- questions --------------------------------------------------------------------------------------------------
+
+    def ready(self, stage: int, limit: int, item: int | None) -> list[Task]:
+        order = "ORDER BY priority DESC, turn, item, sub LIMIT ?"
+        if item is not None:
+            return self._rows(f"item = ? AND stage = ? AND ready = 1 {order}", (item, stage, limit))
+        return self._rows(f"stage = ? AND ready = 1 {order}", (stage, limit))
+
+    def due(self, now: int, limit: int) -> list[Task]:
+        return self._rows("due_at <= ? AND due_at IS NOT NULL AND ready = 0 ORDER BY due_at LIMIT ?", (now, limit))
+
+    def next_due(self, stages: Collection[int], state: int | None, item: int | None) -> int | None:
+        self.flush()
+        marks = ", ".join("?" * len(stages))
+        sql = f"SELECT min(due_at) FROM treadle_tasks WHERE due_at IS NOT NULL AND ready = 0 AND stage IN ({marks})"
+        parameters: list[Any] = list(stages)
+        if state is not None:
+            sql += " AND state = ?"
+            parameters.append(state)
+        if item is not None:
+            sql += " AND item = ?"
+            parameters.append(item)
+        return self.connection.execute(sql, parameters).fetchone()[0]  # type: ignore[no-any-return]
+
+    def held(self, stage: int) -> list[Task]:
+        return self._rows("stage = ? AND ready = 3", (stage,))
+
+    def leased(self, worker: int) -> list[Task]:
+        return self._rows("worker = ?", (worker,))
+
+    def orphaned(self) -> list[Task]:
+        return self._rows("worker IS NOT NULL AND worker NOT IN (SELECT id FROM treadle_workers)", ())
+
+    def leased_elsewhere(self, worker: int, stages: Collection[int], item: int | None) -> bool:
+        self.flush()
+        rows = self.connection.execute("SELECT item, stage FROM treadle_tasks WHERE worker IS NOT NULL AND worker <> ?", (worker,))
+        return any(row[1] in stages and item in (None, row[0]) for row in rows.fetchall())
+
+    # --- workers and holds ------------------------------------------------------------------------------------------
+
+    def workers(self) -> list[Worker]:
+        return [Worker(*row) for row in self.connection.execute("SELECT id, uuid, host, pid, pid_start, beat FROM treadle_workers")]
+
+    def insert_worker(self, uuid: str, host: str, pid: int, pid_start: str) -> int:
+        self._has_written = True
+        cursor = self.connection.execute(
+            "INSERT INTO treadle_workers (uuid, host, pid, pid_start, beat) VALUES (?, ?, ?, ?, 0)", (uuid, host, pid, pid_start)
+        )
+        return int(cursor.lastrowid or 0)
+
+    def delete_worker(self, worker: int) -> None:
+        self._execute("DELETE FROM treadle_workers WHERE id = ?", (worker,))
+
+    def beat(self, worker: int) -> bool:
+        self._has_written = True
+        return self.connection.execute("UPDATE treadle_workers SET beat = beat + 1 WHERE id = ?", (worker,)).rowcount > 0
+
+    def holds(self) -> dict[int, Hold]:
+        return {row[0]: Hold(*row) for row in self.connection.execute("SELECT stage, condition FROM treadle_holds")}
+
+    def save_hold(self, hold: Hold) -> None:
+        self._execute("INSERT OR REPLACE INTO treadle_holds VALUES (?, ?)", hold)
+
+    def delete_hold(self, stage: int) -> None:
+        self._execute("DELETE FROM treadle_holds WHERE stage = ?", (stage,))
+
+    # --- a user's own SQL -------------------------------------------------------------------------------------------
+
+    def run_statements(self, statements: Sequence[Statement]) -> str | None:
+        known = self.failed_statements.get(repr(statements))
+        if known is not None:
+            return known
+        self.flush()
+        self.connection.execute("SAVEPOINT treadle_statements")
+        guard = Guard()
+        problem = None
+        try:
+            self.connection.set_authorizer(guard)
+            for sql, parameters, expected in statements:
+                problem = self._run_statement(sql, parameters, expected, guard)
+                if problem is not None:
+                    break
+        finally:
+            self.connection.set_authorizer(None)
+        if problem is not None and not self.connection.in_transaction:
+            self.failed_statements[repr(statements)] = problem
+            raise BatchLost
+        if problem is not None:
+            self.connection.execute("ROLLBACK TO treadle_statements")
+        self.connection.execute("RELEASE treadle_statements")
+        return problem
+
+    def _run_statement(self, sql: str, parameters: Any, expected: int | None, guard: Guard) -> str | None:
+        try:
+            cursor = self.connection.execute(sql, parameters)
+            rows = len(cursor.fetchall())
+            if cursor.description is None or cursor.rowcount >= 0:
+                rows = max(cursor.rowcount, 0)
+        except Exception as error:  # the driver's errors, and those of parameters it cannot take
+            if guard.refused is not None:
+                return f"{guard.refused} is not allowed in ctx.transaction: {sql!r}"
+            return f"{error}: {sql!r}"
+        if not self.connection.in_transaction:
+            return f"the statement ended the transaction: {sql!r}"
+        if expected is not None and rows != expected:
+            return f"{rows} rows instead of {expected}: {sql!r}"
+        return None
+
+
+def read_shapes(connection: sqlite3.Connection) -> dict[int, WorkflowShape]:
+    """Every workflow in the file, by number."""
+    ids: dict[int, dict[str, int]] = {}
+    for number, workflow, name in connection.execute("SELECT id, workflow, name FROM treadle_stages"):
+        ids.setdefault(workflow, {})[name] = number
+    rows = connection.execute("SELECT id, name, fingerprint, shape FROM treadle_workflows ORDER BY id").fetchall()
+    return {row[0]: shape_from_row(row[0], row[1], row[2], row[3], ids.get(row[0], {})) for row in rows}

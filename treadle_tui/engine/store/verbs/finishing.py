@@ -1,0 +1,184 @@
+"""Recording how an attempt ended: one compare-and-set on the fence, one transaction for everything that follows from it."""
+
+from __future__ import annotations
+
+from treadle_tui.engine import events as ev
+from treadle_tui.engine.store.results import Move, Result
+from treadle_tui.engine.store.rows import (
+    AWAITING_REVIEW,
+    FANNED_OUT,
+    RETRY_WAIT,
+    SKIPPED,
+    Item,
+    Task,
+    TaskKey,
+)
+from treadle_tui.engine.store.unit import Unit
+from treadle_tui.engine.store.verbs.claiming import hand_back
+from treadle_tui.engine.store.verbs.moves import (
+    complete,
+    discard_subtasks,
+    end_subtask,
+    fail,
+    make_ready,
+    move,
+    record_attempt,
+    satisfy,
+)
+
+
+def finish(unit: Unit, worker: int, key: TaskKey, fence: int, result: Result) -> bool:
+    """Record a result; False, and nothing changed, when the fence is old: the lease was lost, or the work was called off."""
+    task = unit.stored_task(*key)
+    if task is None or task.worker != worker or task.fence != fence:
+        return False
+    item = unit.item(task.item)
+    if item is None:
+        return False
+    if result.move is Move.HAND_BACK:
+        hand_back(unit, worker, [(key, fence)])
+        return True
+    if result.move is Move.COMPLETE and result.statements:
+        result = after_statements(unit, result)
+    unit.edit(task)
+    task.interruptions = 0
+    _RECORD[result.move](unit, item, task, result)
+    return True
+
+
+def after_statements(unit: Unit, result: Result) -> Result:
+    """Run a completing attempt's SQL; the result as it stands then."""
+    problem = unit.run_statements(result.statements)
+    if problem is None:
+        return _without_statements(result)
+    assert result.if_statements_fail is not None, "a result with statements says what follows when they fail"
+    return result.if_statements_fail(problem)
+
+
+def _without_statements(result: Result) -> Result:
+    return Result(move=result.move, outcome=result.outcome, output=result.output, summary=result.summary, verdict=result.verdict)
+
+
+def _close(unit: Unit, item: Item, task: Task, result: Result) -> None:
+    """What every end of an attempt has in common: history, and the verdict's event."""
+    record_attempt(
+        unit,
+        task,
+        result.outcome,
+        output=result.output,
+        error=result.error,
+        summary=result.summary,
+        verdict=result.verdict,
+        feedback=result.feedback,
+        statements=result.statements,
+    )
+    task.is_open = 0
+    if result.verdict is None:
+        return
+    if result.verdict["verdict"] == "accepted":
+        unit.emit(ev.QualityCheckPassed, task, workflow=item.workflow)
+    else:
+        unit.emit(ev.QualityCheckFailed, task, workflow=item.workflow, feedback=result.feedback)
+
+
+def _clear(task: Task, **changes: object) -> None:
+    """Forget what earlier attempts left in sight; history keeps it."""
+    if task.raw_detail is not None or any(value is not None for value in changes.values()):
+        task.put(**{"error": None, "summary": None, "review": None, "decision": None, "why": None, **changes})
+
+
+def _complete(unit: Unit, item: Item, task: Task, result: Result) -> None:
+    _close(unit, item, task, result)
+    _clear(task, summary=result.summary, feedback=None)
+    task.out = task.attempt
+    complete(unit, item, task)
+
+
+def _review(unit: Unit, item: Item, task: Task, result: Result) -> None:
+    _close(unit, item, task, result)
+    if result.escalated is not None:
+        unit.emit(ev.Escalated, task, workflow=item.workflow, reason=result.escalated)
+    _clear(task, summary=result.summary, review=result.review, error=result.error, why=result.why)
+    task.out = task.attempt if result.output is not None else 0
+    move(unit, item, task, AWAITING_REVIEW)
+    if result.expires_after_ms is not None:
+        task.due_at = unit.now + result.expires_after_ms
+    unit.emit(ev.ReviewRequired, task, workflow=item.workflow, data=result.event_review or result.review)
+
+
+def _skip(unit: Unit, item: Item, task: Task, result: Result) -> None:
+    _close(unit, item, task, result)
+    _clear(task, summary=result.reason or None, feedback=None)
+    task.out = 0
+    move(unit, item, task, SKIPPED)
+    task.completed_at = unit.now
+    unit.emit(ev.StageSkipped, task, workflow=item.workflow, reason=result.reason)
+    if task.sub:
+        end_subtask(unit, item, task)
+    else:
+        satisfy(unit, item, task.stage)
+
+
+def _fan_out(unit: Unit, item: Item, task: Task, result: Result) -> None:
+    record_attempt(unit, task, "fan_out")
+    task.version += 1
+    task.updated_at = unit.now
+    task.worker = None
+    task.phase = FANNED_OUT
+    task.subs = task.open_subs = len(result.subtasks)
+    task.failed_subs = 0
+    first = unit.reserve_subs(task.item, task.stage, len(result.subtasks))
+    for turn, (name, metadata) in enumerate(result.subtasks):
+        subtask = Task(task.item, task.stage, first + turn)
+        subtask.name = name
+        subtask.priority = task.priority
+        subtask.updated_at = unit.now
+        if metadata is not None:
+            subtask.put(metadata=metadata)
+        unit.insert_task(subtask)
+        unit.count(task.stage, True, subtask.state, 1)
+        make_ready(unit, item, subtask, turn)
+    names = [name for name, _ in result.subtasks]
+    unit.emit(ev.FanOutStarted, task, workflow=item.workflow, subtasks=names)
+
+
+def _retry(unit: Unit, item: Item, task: Task, result: Result) -> None:
+    _close(unit, item, task, result)
+    changes: dict[str, object] = {"error": result.error, "review": None, "decision": None, "summary": None, "why": None}
+    if result.feedback is not None:
+        changes["feedback"] = result.feedback
+    task.put(**changes)
+    if result.outcome in ("rejected", "uncertain"):
+        discard_subtasks(unit, task)
+    move(unit, item, task, RETRY_WAIT)
+    due = unit.now + result.delay_ms
+    unit.emit(
+        ev.RetryScheduled,
+        task,
+        workflow=item.workflow,
+        due_at=due,
+        reason=result.error or "",
+        max_attempts=result.max_attempts,
+    )
+    task.due_at = due
+    if result.delay_ms <= 0:
+        make_ready(unit, item, task)
+
+
+def _fail(unit: Unit, item: Item, task: Task, result: Result) -> None:
+    _close(unit, item, task, result)
+    _clear(task, feedback=result.feedback)
+    if result.outcome in ("rejected", "uncertain"):
+        discard_subtasks(unit, task)
+    task.out = 0
+    fail(unit, item, task, result.error or "failed")
+
+
+_RECORD = {
+    Move.COMPLETE: _complete,
+    Move.REVIEW: _review,
+    Move.SKIP: _skip,
+    Move.FAN_OUT: _fan_out,
+    Move.RETRY: _retry,
+    Move.FAIL: _fail,
+}

@@ -1,0 +1,139 @@
+"""From rows to what a reader gets: the same for every store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from treadle_tui.engine.attempt_record import AttemptRecord
+from treadle_tui.engine.clock import from_ms
+from treadle_tui.engine.codec import attempt_from_parts, decision_from_json, decode_json, review_from_json
+from treadle_tui.engine.states import ItemState, StageState, StageStatus, StoredItem, SubTaskStatus
+from treadle_tui.engine.status import Cell, ItemRow, PendingReview
+from treadle_tui.engine.store.rows import CANCELLED_ITEM, STATES, Attempt, Item, Task
+from treadle_tui.engine.store.shape import WorkflowShape
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """A stored time; None for none."""
+    return None if milliseconds is None else from_ms(milliseconds)
+
+
+def value_of(output: bytes | None) -> Any:
+    """A stored output as a plain JSON value; None for none."""
+    return None if output is None else decode_json(output)
+
+
+def pending_status(created_at: int) -> StageStatus:
+    """A stage nothing has happened to yet."""
+    return StageStatus(updated_at=from_ms(created_at))
+
+
+def stage_status(task: Task, output: bytes | None, subtasks: Sequence[SubTaskStatus] = ()) -> StageStatus:
+    """A stage of an item; `output` is the one that stands."""
+    detail = task.detail
+    return StageStatus(
+        state=STATES[task.state],
+        attempt=task.attempt,
+        updated_at=from_ms(task.updated_at),
+        started_at=moment(task.started_at),
+        completed_at=moment(task.completed_at),
+        error=detail.get("error"),
+        output=value_of(output),
+        summary=detail.get("summary"),
+        review=review_from_json(detail.get("review")),
+        decision=decision_from_json(detail.get("decision")),
+        subtasks=list(subtasks),
+        version=task.version,
+    )
+
+
+def subtask_status(task: Task, output: bytes | None) -> SubTaskStatus:
+    """A subtask; `output` is the one that stands."""
+    detail = task.detail
+    return SubTaskStatus(
+        name=task.name or "",
+        state=STATES[task.state],
+        attempt=task.attempt,
+        error=detail.get("error"),
+        output=value_of(output),
+        metadata=detail.get("metadata"),
+        review=review_from_json(detail.get("review")),
+        updated_at=from_ms(task.updated_at),
+        version=task.version,
+        decision=decision_from_json(detail.get("decision")),
+    )
+
+
+def item_state(item: Item) -> ItemState:
+    """Where an item stands as a whole."""
+    if item.flags & CANCELLED_ITEM:
+        return ItemState.CANCELLED
+    if item.open_stages == 0:
+        return ItemState.COMPLETED
+    return ItemState.PAUSED if item.is_paused else ItemState.ACTIVE
+
+
+def stored_item(item: Item, workflow: str) -> StoredItem:
+    """An item as the store keeps it."""
+    return StoredItem(
+        id=item.id, workflow=workflow, data=decode_json(item.data), state=item_state(item), created_at=from_ms(item.created_at)
+    )
+
+
+def attempt_record(attempt: Attempt) -> AttemptRecord:
+    """An attempt that has ended."""
+    return attempt_from_parts(attempt.number, attempt.started_at, attempt.completed_at, attempt.outcome, attempt.output, attempt.detail)
+
+
+def with_running(records: list[AttemptRecord], task: Task | None) -> list[AttemptRecord]:
+    """The records, and the attempt that is under way when there is one."""
+    if task is not None and task.is_open and not (records and records[-1].number == task.attempt):
+        records.append(AttemptRecord(number=task.attempt, started_at=moment(task.started_at)))
+    return records
+
+
+def pending_review(item_id: str, shape: WorkflowShape, task: Task) -> PendingReview:
+    """A task that waits for a person."""
+    stage = shape.by_id[task.stage]
+    review = review_from_json(task.detail.get("review"))
+    policy = stage.spec.get("review") or {}
+    return PendingReview(
+        item_id=item_id,
+        workflow=shape.name,
+        stage=stage.name,
+        subtask=task.name,
+        attempt=task.attempt,
+        version=task.version,
+        review=review,
+        waiting_since=from_ms(task.updated_at),
+        group=policy.get("group"),
+    )
+
+
+def cell(task: Task, by_state: Mapping[StageState, int]) -> Cell:
+    """A stage of an item as a board shows it; `by_state` counts its subtasks."""
+    return Cell(
+        state=STATES[task.state],
+        attempt=task.attempt,
+        version=task.version,
+        updated_at=from_ms(task.updated_at),
+        subtasks=task.subs,
+        subtasks_by_state=by_state,
+    )
+
+
+def item_row(item: Item, shape: WorkflowShape, cells: Mapping[int, Cell]) -> ItemRow:
+    """An item as a board shows it; stages without a cell are pending."""
+    return ItemRow(
+        key=item.key,
+        item_id=item.id,
+        workflow=shape.name,
+        state=item_state(item),
+        created_at=from_ms(item.created_at),
+        cells={stage.name: cells.get(stage.id, PENDING_CELL) for stage in shape.stages},
+    )
+
+
+PENDING_CELL = Cell(state=StageState.PENDING)
