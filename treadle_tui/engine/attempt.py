@@ -130,6 +130,8 @@ class Resolution:
             output=encoded,
             summary=summary,
             verdict=None if verdict is None else verdict_to_json(verdict),
+            statements=self._statements(),
+            if_statements_fail=self._statements_failed,
         )
         return self._judged(given, verdict, asked)
 
@@ -153,7 +155,7 @@ class Resolution:
                 asked = ReviewData(given.summary or f"{self.definition.name}: {why}")
                 return self._for_review(replace(given, outcome="needs_review"), asked, why)
             case _:
-                return replace(given, statements=self._statements(), if_statements_fail=self._statements_failed)
+                return given
 
     def _statements(self) -> Sequence[Statement]:
         """The attempt's SQL. Raises TypeError for a parameter that cannot be kept."""
@@ -184,7 +186,6 @@ class Resolution:
             why=self._masked(why),
             escalated=escalated,
             expires_after_ms=None if expires is None else int(expires * 1000),
-            statements=self._statements() if given.output is not None else (),
         )
 
     claim_now: int = 0
@@ -207,7 +208,7 @@ class Resolution:
             raise StageExecutionError(self.definition.name, f"subtask {twice!r} was declared twice; names must differ")
         if not subtasks:
             return await self._of_output({}, "no subtasks", None)
-        return Result(move=Move.FAN_OUT, outcome="fan_out", subtasks=subtasks)
+        return Result(move=Move.FAN_OUT, outcome="fan_out", subtasks=subtasks, statements=self._statements())
 
     def _metadata(self, subtask: SubTask) -> Any:
         return None if subtask.metadata is None else decode_json(OutputType().encode(subtask.metadata))

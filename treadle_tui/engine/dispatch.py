@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, upstream_by_name
@@ -49,6 +50,8 @@ class Taken:
     definitions: Mapping[int, StageDefinition]
     """By stage number."""
     names: Mapping[int, str]
+    origin: tuple[str, str] = ("", "")
+    """Module name and file of the workflow."""
 
 
 def condition_of(expression: str) -> Callable[[Mapping[str, Any]], bool]:
@@ -299,25 +302,17 @@ class Dispatcher:
                 attempt.is_cancelled = True
                 result = Result(move=Move.HAND_BACK)
             attempt.flush(self.now())
-            await self._shielded(self._record(attempt, result))
+            # A cancelled wait loses nothing: what has been handed to the store is committed whether anybody waits or not.
+            await self._record(attempt, result)
         finally:
             self._limits.ended(claim.stage)
             self.running.pop(claim.key, None)
             self.keeper.holds_leases = bool(self.running)
             self._wake.set()
 
-    async def _shielded(self, recording: Any) -> None:
-        """Recording survives cancellation: it is waited for, and the cancellation passed on afterwards."""
-        task = asyncio.ensure_future(recording)
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait({task}, timeout=10)
-            raise
-
     async def _record(self, attempt: RunningAttempt, result: Result) -> None:
         claim = attempt.claim
-        for pause in (*STORE_PAUSES, *[STORE_PAUSES[-1]] * 10_000):
+        for pause in chain(STORE_PAUSES, repeat(STORE_PAUSES[-1])):
             try:
                 recorded = await self.store.finish(attempt.worker, claim.key, claim.fence, result, self.now())
             except StoreError as error:
@@ -345,13 +340,12 @@ class Dispatcher:
             if definition.secrets:
                 attempt.secrets |= secret_texts([decode_json(claim.item_data), ctx.upstream], definition.secrets)
             results = {name: None if output is None else decode_json(output) for name, output in claim.results.items()}
-            origin = taken.workflow.origin
             call = StageCall(
                 definition=definition,
                 work=claim.work,
                 item=resolution.item,
                 ctx=ctx,
-                origin=(origin.module or "", origin.file or ""),
+                origin=taken.origin,
                 workflow=taken.workflow.name,
                 results=results,
             )
@@ -401,7 +395,11 @@ class Dispatcher:
 
     def _context(self, attempt: RunningAttempt, taken: Taken, definition: StageDefinition) -> StageContext:
         claim = attempt.claim
-        decisions = {taken.names[stage]: decision_from_json(dict(decision)) for stage, decision in claim.decisions.items()}
+        decisions = {
+            taken.names[stage]: decision
+            for stage, stored in claim.decisions.items()
+            if (decision := decision_from_json(dict(stored))) is not None
+        }
         each = definition.each
         budget = each.retry if claim.work is Work.SUBTASK and each is not None else definition.retry
         return StageContext(
@@ -415,8 +413,8 @@ class Dispatcher:
             feedback=feedback_from_json(None if claim.feedback is None else dict(claim.feedback)),
             previous_attempts=[attempt_record(each) for each in claim.previous],
             upstream=definition.upstream_view(upstream_by_name(claim, taken.names)),
-            values={stage: decision.values or {} for stage, decision in decisions.items() if decision and decision.values},
-            decisions={stage: decision for stage, decision in decisions.items() if decision is not None},
+            values={stage: decision.values for stage, decision in decisions.items() if decision.values},
+            decisions=decisions,
             idempotency_key=claim.idempotency_key,
             services=attempt,
             sleep=self.clock.sleep,

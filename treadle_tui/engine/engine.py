@@ -116,7 +116,9 @@ class Engine:
             specs = workflow.shape()["stages"]
             shape = await self._store.save_shape(workflow.name, workflow.fingerprint, specs)
         by_number = {shape.by_name[name].id: definition for name, definition in definitions.items()}
-        return Taken(workflow, shape, by_number, {number: definition.name for number, definition in by_number.items()})
+        names = {number: definition.name for number, definition in by_number.items()}
+        origin = workflow.origin
+        return Taken(workflow, shape, by_number, names, (origin.module or "", origin.file or ""))
 
     @property
     def trouble(self) -> str | None:

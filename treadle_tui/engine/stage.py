@@ -93,7 +93,7 @@ class StageContext:
         self.previous_attempts = list(previous_attempts)
         self.upstream = dict(upstream or {})
         """Outputs of direct dependencies by stage name, `after` included; None for a skipped one."""
-        self.values = {stage: dict(answers) for stage, answers in (values or {}).items()}
+        self.values = {stage: dict(answers) for stage, answers in values.items()} if values else {}
         """Answers to review forms upstream, by stage name."""
         self.decisions = dict(decisions or {})
         """What people decided upstream, by stage name: who, when, why, and their answers."""

@@ -53,7 +53,11 @@ class CommitNews:
             self.last_seq = max(self.last_seq, seq)
             waiters, self._waiters = self._waiters, []
             rung = list(self._rung)
+        here = asyncio._get_running_loop()
         for loop, flag in waiters + rung:
+            if loop is here:
+                flag.set()
+                continue
             # A loop that has closed meanwhile needs no waking.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(flag.set)

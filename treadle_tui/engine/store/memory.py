@@ -73,6 +73,7 @@ class MemoryUnit(Unit):
     def commit(self) -> list[RawEvent]:
         """Make the verb's changes last; its events."""
         self._index()
+        self._touched.clear()
         for key, change in self.deltas.items():
             self.counts[key] += change
         self.deltas.clear()
@@ -98,7 +99,8 @@ class MemoryUnit(Unit):
                 self.waiting[task.key] = task
             else:
                 self.waiting.pop(task.key, None)
-        self._touched.clear()
+        # The verb that is under way may go on changing the rows it has announced: they are looked at once more at the end.
+        self._touched = [task for task in self._touched if id(task) in self._edited]
 
     # --- shapes -----------------------------------------------------------------------------------------------------
 
@@ -173,6 +175,7 @@ class MemoryUnit(Unit):
     def insert_task(self, task: Task) -> None:
         self._keep_task(task)
         self._touched.append(task)
+        self._edited.add(id(task))
         self.undo_with(lambda: self._drop_task(task.key))
 
     def _keep_task(self, task: Task) -> None:

@@ -282,6 +282,9 @@ class Unit(ABC):
 
     # --- a user's own SQL -------------------------------------------------------------------------------------------
 
+    runs_sql = False
+    """Whether `run_statements` can do anything but refuse."""
+
     @abstractmethod
     def run_statements(self, statements: Sequence[Any]) -> str | None:
         """Run an attempt's statements inside this transaction; what went wrong, with nothing of them done, or None."""

@@ -117,6 +117,8 @@ class SqliteUnit(Unit):
         self._dirty: dict[int, Row] = {}
         self._new: dict[int, Row] = {}
         self._doomed: list[Row] = []
+        self._whole_items: set[int] = set()
+        """Items whose every stage-level row is in `_tasks`."""
         self._last_item = 0
         self._has_written = False
         self._is_seq_moved = False
@@ -168,7 +170,7 @@ class SqliteUnit(Unit):
 
     def forget(self) -> None:
         """Let go of every cached row."""
-        for cache in (self._items, self._item_keys, self._tasks, self._attempts, self._dirty, self._new):
+        for cache in (self._whole_items, self._items, self._item_keys, self._tasks, self._attempts, self._dirty, self._new):
             cache.clear()
         self._doomed.clear()
 
@@ -226,7 +228,8 @@ class SqliteUnit(Unit):
             self.connection.executemany(_TASK_WRITE, tasks)
         if attempts:
             self.connection.executemany(_ATTEMPT_WRITE, attempts)
-        self._dirty.clear()
+        # The verb that is under way may go on changing the rows it has announced: they are written once more at the end.
+        self._dirty = {key: row for key, row in self._dirty.items() if key in self._edited}
         self._new.clear()
 
     def _write_items(self, items: list[Item]) -> None:
@@ -307,10 +310,12 @@ class SqliteUnit(Unit):
         self._last_item += 1
         item = Item(self._last_item, id, workflow, data, priority, self.now)
         self._keep_item(item)
+        self._whole_items.add(item.key)
         self._insert(item)
 
         def undo() -> None:
             self._items.pop(item.key, None)
+            self._whole_items.discard(item.key)
             self._item_keys.pop(id, None)
             self._last_item -= 1
             self._take_out(item)
@@ -359,11 +364,21 @@ class SqliteUnit(Unit):
 
     def stored_task(self, item: int, stage: int, sub: int) -> Task | None:
         found = self._tasks.get((item, stage, sub))
-        if found is None:
+        if found is None and not sub:
+            if item not in self._whole_items:
+                self._read_stages(item)
+                found = self._tasks.get((item, stage, 0))
+        elif found is None:
             row = self.connection.execute(f"{_TASK_SELECT} WHERE item = ? AND stage = ? AND sub = ?", (item, stage, sub)).fetchone()
             if row is not None:
                 found = self._tasks[item, stage, sub] = task_from_row(row)
         return found
+
+    def _read_stages(self, item: int) -> None:
+        """Every stage of the item that has a row; what is not among them then has none."""
+        for row in self.connection.execute(f"{_TASK_SELECT} WHERE item = ? AND sub = 0", (item,)).fetchall():
+            self._tasks.setdefault((row[0], row[1], 0), task_from_row(row))
+        self._whole_items.add(item)
 
     def insert_task(self, task: Task) -> None:
         self._tasks[task.key] = task
@@ -518,6 +533,8 @@ class SqliteUnit(Unit):
         self._execute("DELETE FROM treadle_holds WHERE stage = ?", (stage,))
 
     # --- a user's own SQL -------------------------------------------------------------------------------------------
+
+    runs_sql = True
 
     def run_statements(self, statements: Sequence[Statement]) -> str | None:
         known = self.failed_statements.get(repr(statements))

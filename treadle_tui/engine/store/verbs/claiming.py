@@ -57,7 +57,7 @@ def claim(
     tags = {want.stage: want.tags for want in wants}
     tags_left = dict(tag_rooms)
     while len(claims) < room:
-        candidates = _candidates(unit, wants, rooms, holds, tags_left, room - len(claims), item)
+        candidates, is_all = _candidates(unit, wants, rooms, holds, tags_left, room - len(claims), item)
         progress = False
         for task in candidates:
             if len(claims) >= room:
@@ -70,10 +70,11 @@ def claim(
                 task.ready = READY_BUT_HELD
                 progress = True
                 continue
-            progress = True
             taken = take(unit, worker, task)
             if taken is None:
+                progress = True
                 continue
+            progress = progress or not is_all
             claims.append(taken)
             rooms[task.stage] -= 1
             for tag in tags[task.stage]:
@@ -92,17 +93,22 @@ def _candidates(
     tags_left: Mapping[str, int],
     room: int,
     item: int | None,
-) -> list[Task]:
+) -> tuple[list[Task], bool]:
+    """The best ready tasks of every stage that has room, best first; and whether these are all there are."""
     found: list[Task] = []
+    is_all = True
     for want in wants:
         hold = holds.get(want.stage)
         if (hold is not None and hold.when is None) or rooms[want.stage] <= 0:
             continue
         if any(tags_left.get(tag, 1) <= 0 for tag in want.tags):
             continue
-        found += unit.ready(want.stage, min(room, rooms[want.stage]), item)
+        limit = min(room, rooms[want.stage])
+        ready = unit.ready(want.stage, limit, item)
+        is_all = is_all and len(ready) < limit
+        found += ready
     found.sort(key=lambda task: (-task.priority, task.turn, task.item, task.stage, task.sub))
-    return found
+    return found, is_all
 
 
 def _is_held(unit: Unit, task: Task, condition: Condition) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.store.results import Move, Result
 from treadle_tui.engine.store.rows import (
@@ -13,6 +15,7 @@ from treadle_tui.engine.store.rows import (
     Task,
     TaskKey,
 )
+from treadle_tui.engine.store.statements import from_json, to_json
 from treadle_tui.engine.store.unit import Unit
 from treadle_tui.engine.store.verbs.claiming import hand_back
 from treadle_tui.engine.store.verbs.moves import (
@@ -38,25 +41,39 @@ def finish(unit: Unit, worker: int, key: TaskKey, fence: int, result: Result) ->
     if result.move is Move.HAND_BACK:
         hand_back(unit, worker, [(key, fence)])
         return True
-    if result.move is Move.COMPLETE and result.statements:
-        result = after_statements(unit, result)
     unit.edit(task)
+    if result.move in (Move.COMPLETE, Move.REVIEW):
+        result = _with_declared_statements(task, result)
+    if result.statements and result.move in (Move.COMPLETE, Move.REVIEW):
+        result = after_statements(unit, result)
     task.interruptions = 0
     _RECORD[result.move](unit, item, task, result)
     return True
 
 
+def _with_declared_statements(task: Task, result: Result) -> Result:
+    """A fan-out's own SQL has waited with the stage for its subtasks; it comes before that of its reduce."""
+    declared = task.detail.get("declared") if task.raw_detail is not None else None
+    if not declared:
+        return result
+    task.put(declared=None)
+    failing = result.if_statements_fail or _declared_statements_failed
+    return replace(result, statements=(*from_json(declared), *result.statements), if_statements_fail=failing)
+
+
+def _declared_statements_failed(problem: str) -> Result:
+    return Result(move=Move.FAIL, outcome="error", error=f"the transaction failed: {problem}")
+
+
 def after_statements(unit: Unit, result: Result) -> Result:
-    """Run a completing attempt's SQL; the result as it stands then."""
+    """Run a completing attempt's SQL; the result as it stands then. One that waits for a person keeps its SQL until then."""
+    if result.move is Move.REVIEW and unit.runs_sql:
+        return result
     problem = unit.run_statements(result.statements)
     if problem is None:
-        return _without_statements(result)
+        return replace(result, statements=())
     assert result.if_statements_fail is not None, "a result with statements says what follows when they fail"
     return result.if_statements_fail(problem)
-
-
-def _without_statements(result: Result) -> Result:
-    return Result(move=result.move, outcome=result.outcome, output=result.output, summary=result.summary, verdict=result.verdict)
 
 
 def _close(unit: Unit, item: Item, task: Task, result: Result) -> None:
@@ -121,6 +138,8 @@ def _skip(unit: Unit, item: Item, task: Task, result: Result) -> None:
 
 def _fan_out(unit: Unit, item: Item, task: Task, result: Result) -> None:
     record_attempt(unit, task, "fan_out")
+    if result.statements:
+        task.put(declared=to_json(result.statements))
     task.version += 1
     task.updated_at = unit.now
     task.worker = None

@@ -126,12 +126,14 @@ def record_attempt(
     statements: Sequence[Statement] = (),
 ) -> None:
     """Write the end of the task's current attempt into its history; `outcome` is one of `attempt_record.OUTCOMES`."""
-    attempt = unit.attempt(task.item, task.stage, task.sub, task.attempt)
+    # Only a fan-out has written its attempt down before its end.
+    attempt = unit.attempt(task.item, task.stage, task.sub, task.attempt) if task.phase != DECLARE else None
     if attempt is None:
         attempt = Attempt(task.item, task.stage, task.sub, task.attempt)
         attempt.started_at = task.started_at
         unit.insert_attempt(attempt)
-    unit.edit(attempt)
+    else:
+        unit.edit(attempt)
     attempt.completed_at = unit.now
     attempt.outcome = OUTCOME_NUMBER[outcome]
     attempt.output = output
@@ -230,6 +232,8 @@ def discard_subtasks(unit: Unit, task: Task) -> None:
     unit.edit(task)
     task.phase = DECLARE
     task.subs = task.open_subs = task.failed_subs = 0
+    if task.raw_detail is not None:
+        task.put(declared=None)
 
 
 def set_detail(task: Task, changes: dict[str, Any]) -> None:

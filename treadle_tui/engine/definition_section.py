@@ -1,0 +1,197 @@
+"""A table of a definition file that knows where it stands, so that every refusal names file, line, stage and field."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from treadle_tui.engine.errors import InvalidDefinition, nearest
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the top of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionText:
+    """A file by name, and the lines its keys are on."""
+
+    file: str
+    lines: Mapping[Path, int]
+
+    def line_of(self, path: Path) -> int | None:
+        """The line of the key, or of the nearest table around it that has one."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            path = path[:-1]
+        return None
+
+
+class Section:
+    """A table, its keys taken one by one and checked as they are."""
+
+    def __init__(self, text: DefinitionText, values: Mapping[str, Any], path: Path = (), label: str = "") -> None:
+        self.text = text
+        self.values = values
+        self.path = path
+        self.label = label
+        """What a person calls the table: "stage 'resize'"; empty for the whole file."""
+
+    def where(self, key: str | int | None = None) -> str:
+        """File, line where known, table and key, ready to begin a sentence."""
+        line = self.text.line_of(self.path if key is None else (*self.path, key))
+        parts = [self.text.file, f"line {line}" if line else "", self.label, "" if key is None else str(key)]
+        return ", ".join(part for part in parts if part)
+
+    def error(self, key: str | int | None, sentence: str) -> InvalidDefinition:
+        """An error at one key."""
+        return InvalidDefinition(f"{self.where(key)}: {sentence}")
+
+    def check_keys(self, known: Iterable[str]) -> None:
+        """Refuse every key that is not known, with the nearest that is."""
+        known = list(known)
+        for key in self.values:
+            if key not in known:
+                raise self.error(key, f"unknown key; {nearest(key, known)}")
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there and not null."""
+        return self.values.get(key) is not None
+
+    def string(self, key: str, default: str | None = None) -> str | None:
+        """A text that is not empty."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, str) or not value:
+            raise self.error(key, f"{_shown(value)} must be a text that is not empty")
+        return value
+
+    def number(self, key: str, default: float, *, least: float = 0.0, most: float | None = None) -> float:
+        """A number within bounds."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        limits = f"{least:g} or more" if most is None else f"between {least:g} and {most:g}"
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= (float("inf") if most is None else most):
+            raise self.error(key, f"{_shown(value)} must be a number, {limits}")
+        if value == float("inf"):
+            raise self.error(key, f"{_shown(value)} must be a finite number")
+        return value
+
+    def whole_number(self, key: str, default: int, *, least: int = 0) -> int:
+        """A whole number, `least` or more."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self.error(key, f"{_shown(value)} must be a whole number, {least} or more")
+        return value
+
+    def strings(self, key: str) -> list[str]:
+        """A list of texts; one text stands for itself, a missing key for none."""
+        value = self.values.get(key)
+        if value is None:
+            return []
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+            raise self.error(key, f"{_shown(value)} must be a list of texts")
+        return list(texts)
+
+    def table(self, key: str, label: str | None = None) -> Section | None:
+        """A table within this one; None for a missing key."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self.error(key, f"{_shown(value)} must be a table")
+        inner = f"{self.label}, {key}" if self.label else key
+        return Section(self.text, value, (*self.path, key), inner if label is None else label)
+
+    def tables(self, key: str) -> Iterator[tuple[str, Section]]:
+        """Every table of a table of tables, by name; their labels are left to the caller."""
+        outer = self.table(key)
+        if outer is None:
+            return
+        for name in outer.values:
+            inner = outer.table(name, "")
+            if inner is not None:
+                yield name, inner
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+_TOML_HEADER = re.compile(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
+_TOML_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+
+
+def toml_lines(text: str) -> dict[Path, int]:
+    """Key path → line, for tables and for keys that begin a line; good enough to point, since tomllib tells no positions."""
+    lines: dict[Path, int] = {}
+    counts: dict[Path, int] = {}
+    table: Path = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TOML_HEADER.match(line):
+            table = _toml_path(header[2])
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, counts[table])
+            lines.setdefault(table, number)
+        elif key := _TOML_KEY.match(line):
+            lines.setdefault((*table, *_toml_path(key[1])), number)
+    return lines
+
+
+def _toml_path(dotted: str) -> Path:
+    """The parts of a dotted key, read by tomllib itself."""
+    try:
+        found: Any = tomllib.loads(f"{dotted} = 0")
+    except tomllib.TOMLDecodeError:  # a line inside a longer text that only looks like a header
+        return (dotted,)
+    path: list[str | int] = []
+    while isinstance(found, dict):
+        path.append(next(iter(found)))
+        found = found[path[-1]]
+    return tuple(path)
+
+
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+
+
+def json_lines(text: str) -> dict[Path, int]:
+    """Path → line, for every key and list element of a JSON text that is known to be well formed."""
+    lines: dict[Path, int] = {}
+    containers: list[str] = []
+    path: list[str | int] = []
+    expects_key = False
+    line, place = 1, 0
+    for token in _JSON_TOKEN.finditer(text):
+        line += text.count("\n", place, token.start())
+        place = token.start()
+        match token[0]:
+            case "{" | "[" as bracket:
+                containers.append(bracket)
+                path.append(0 if bracket == "[" else "")
+                expects_key = bracket == "{"
+                lines.setdefault(tuple(path), line)
+            case "}" | "]":
+                containers.pop()
+                path.pop()
+                expects_key = False
+            case ",":
+                if containers[-1] == "[":
+                    path[-1] = int(path[-1]) + 1
+                expects_key = containers[-1] == "{"
+            case key:
+                if expects_key:
+                    path[-1] = json.loads(key, strict=False)
+                    expects_key = False
+                lines.setdefault(tuple(path), line)
+    return lines
