@@ -21,9 +21,9 @@ from treadle_tui.engine.feedback import Feedback
 from treadle_tui.engine.items import OutputType
 from treadle_tui.engine.outcomes import Completed, Failed, FanOut, NeedsReview, Retry, Skipped, StageOutcome, SubTask
 from treadle_tui.engine.quality import Rejected, Uncertain, Verdict, ask_all
-from treadle_tui.engine.retry import RetryBudget
+from treadle_tui.engine.retry import MAX_DELAY_SECONDS, RetryBudget
 from treadle_tui.engine.review import ReviewData, ReviewPolicy
-from treadle_tui.engine.secrets import mask, redact, secret_texts
+from treadle_tui.engine.secrets import mask, mask_all, redact, secret_texts
 from treadle_tui.engine.stage import StageContext
 from treadle_tui.engine.stage_definition import StageDefinition
 from treadle_tui.engine.store.results import Claim, Move, Result, Statement, Work
@@ -37,15 +37,25 @@ class AttemptTimedOut(TreadleError):
     """The attempt took longer than its budget allows."""
 
 
+def writable_text(value: object) -> str:
+    """Whatever somebody's code gave as a text, as one that can be kept: half a surrogate pair becomes a question mark."""
+    try:
+        return str(value).encode("utf-8", "replace").decode()
+    except Exception:  # an object whose own `__str__` fails
+        return f"a {type(value).__name__} that cannot be shown"
+
+
 def error_text(error: BaseException) -> str:
     """An exception as one kept sentence: its class and message; our own errors speak for themselves."""
-    if isinstance(error, (StageExecutionError, AttemptTimedOut)):
-        text = str(error)
-    else:
-        message = str(error)
-        text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    text = text.encode("utf-8", "replace").decode()
+    text = writable_text(error)
+    if not isinstance(error, (StageExecutionError, AttemptTimedOut)):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= MAX_ERROR_LENGTH else text[: MAX_ERROR_LENGTH - 1] + "…"
+
+
+def said(words: Any) -> str:
+    """What a stage gave as its reason or error, as text, whatever it gave."""
+    return error_text(words) if isinstance(words, BaseException) else "" if words is None else str(words)
 
 
 def is_sampled(workflow: str, stage: str, item_id: str, rate: float) -> bool:
@@ -92,20 +102,36 @@ class Resolution:
         return self.budget.max_attempts + self.claim.extra
 
     async def of_outcome(self, outcome: StageOutcome) -> Result:
-        """Where an answer leads."""
+        """Where an answer leads. Raises for an answer that cannot be kept."""
+        result = await self._of_outcome(outcome)
+        self._check_writable(result)
+        return result
+
+    def _check_writable(self, result: Result) -> None:
+        """Raise `StageExecutionError` when a part of the result besides its output has no JSON form: no store could keep it."""
+        parts = (result.verdict, result.feedback, result.review, result.subtasks, to_json(result.statements))
+        if any(parts):
+            try:
+                encode_json(parts)
+            except (TypeError, ValueError, RecursionError) as error:
+                raise StageExecutionError(
+                    self.definition.name, f"what the stage or its gate said cannot be kept as JSON: {error}"
+                ) from error
+
+    async def _of_outcome(self, outcome: StageOutcome) -> Result:
         match outcome:
             case Completed(output, summary):
                 return await self._of_output(output, summary, None)
             case NeedsReview(output, data, summary):
                 return await self._of_output(output, summary, data or ReviewData(summary or "the stage asks for a review"))
             case Skipped(reason):
-                return Result(move=Move.SKIP, outcome="skipped", reason=self._masked(reason))
+                return Result(move=Move.SKIP, outcome="skipped", reason=self._masked(said(reason)))
             case FanOut(subtasks):
                 return await self._of_fan_out(list(subtasks))
             case Retry(reason, after):
-                return self.failed_attempt("retry", self._masked(reason), after=after)
+                return self.failed_attempt("retry", self._masked(said(reason)), after=after)
             case Failed(error):
-                return Result(move=Move.FAIL, outcome="failed", error=self._masked(error) or "failed")
+                return Result(move=Move.FAIL, outcome="failed", error=self._masked(said(error)) or "failed")
             case _:
                 kind = type(outcome).__name__
                 raise StageExecutionError(self.definition.name, f"answered with {kind}, which is no outcome this engine knows")
@@ -121,7 +147,7 @@ class Resolution:
         encoded = self.output_type.encode(output)
         if self.definition.secrets:
             self.secrets |= secret_texts(decode_json(encoded), self.definition.secrets)
-        summary = None if summary is None else self._masked(str(summary))
+        summary = None if summary is None else self._masked(summary)
         verdict = None
         if self.claim.work is not Work.SUBTASK:
             verdict = await ask_all(self.definition.gates, output, self.ctx, self.item)
@@ -129,7 +155,7 @@ class Resolution:
             move=Move.COMPLETE,
             output=encoded,
             summary=summary,
-            verdict=None if verdict is None else verdict_to_json(verdict),
+            verdict=None if verdict is None else mask_all(verdict_to_json(verdict), self.secrets),
             statements=self._statements(),
             if_statements_fail=self._statements_failed,
         )
@@ -176,16 +202,16 @@ class Resolution:
         created = asked.created_at or from_ms(self.claim_now)
         review = review_to_json(replace(asked, created_at=created))
         encode_json(review)
-        names = self.definition.secrets
+        if self.definition.secrets:
+            review = mask_all(redact(review, self.definition.secrets), self.secrets)
         expires = self.policy.expires_after
         return replace(
             given,
             move=Move.REVIEW,
             review=review,
-            event_review=redact(review, names) if names else None,
             why=self._masked(why),
             escalated=escalated,
-            expires_after_ms=None if expires is None else int(expires * 1000),
+            expires_after_ms=None if expires is None else int(min(expires, MAX_DELAY_SECONDS) * 1000),
         )
 
     claim_now: int = 0
@@ -230,13 +256,13 @@ class Resolution:
             given or Result(move=Move.FAIL),
             outcome=outcome,
             error=error,
-            feedback=None if feedback is None else feedback_to_json(feedback),
+            feedback=None if feedback is None else mask_all(feedback_to_json(feedback), self.secrets),
             max_attempts=self.max_attempts,
         )
         worth_it = raised is None or isinstance(raised, AttemptTimedOut) or self.budget.is_worth_retrying(raised)
         if worth_it and self.claim.attempt < self.max_attempts:
             failures = self.claim.attempt - self.claim.extra
-            seconds = self.budget.delay_after(failures) if after is None else max(0.0, after)
+            seconds = self.budget.delay_after(failures) if after is None else min(max(0.0, after), MAX_DELAY_SECONDS)
             return replace(base, move=Move.RETRY, delay_ms=round(seconds * 1000))
         if self.budget.on_exhausted == "escalate" or self.policy.on_escalation:
             spent = f"{self.claim.attempt} of {self.max_attempts} attempts failed" if worth_it else "not worth another attempt"
@@ -244,8 +270,10 @@ class Resolution:
             return self._for_review(base, ReviewData(reason), f"escalated: {spent}", escalated=reason)
         return replace(base, move=Move.FAIL)
 
-    def _masked(self, text: str) -> str:
-        return mask(text, self.secrets) if self.secrets else text
+    def _masked(self, text: object) -> str:
+        """A text as it may be kept and seen."""
+        kept = writable_text(text)
+        return mask(kept, self.secrets) if self.secrets else kept
 
 
 def upstream_by_name(claim: Claim, names: Mapping[int, str]) -> dict[str, Any]:

@@ -108,7 +108,8 @@ class _Run:
             if not _wait(process, lambda: _size(output) + _size(errors) <= MAX_DISK_BYTES):
                 self.end(_KILL)
                 process.wait()
-                raise StageExecutionError(self._stage, f"command {self._arguments[0]!r} printed more than {MAX_DISK_BYTES} bytes and was ended")
+                command = self._arguments[0]
+                raise StageExecutionError(self._stage, f"command {command!r} printed more than {MAX_DISK_BYTES} bytes and was ended")
             output.seek(0)
             return CommandResult(
                 command=self._arguments[0],

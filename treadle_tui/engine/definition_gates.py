@@ -112,13 +112,18 @@ def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
 
 def _comparison(section: Section, field: str, expected: Any) -> _Comparison:
     if not isinstance(expected, str):
-        return _Comparison(field, f"== {as_text(expected) or 'null'}", lambda actual: bool(actual == expected))
+        return _Comparison(field, f"== {as_json(expected)}", lambda actual: _is_same(actual, expected))
     if not is_value_condition(expected):
         raise section.error(field, f"{expected!r} is no comparison; it begins with an operator, such as == {as_json(expected)}")
     try:
         return _Comparison(field, expected, compile_value_condition(expected))
     except InvalidDefinition as error:
         raise section.error(field, str(error)) from error
+
+
+def _is_same(actual: Any, expected: Any) -> bool:
+    """Equal as JSON is: true is not 1."""
+    return isinstance(actual, bool) == isinstance(expected, bool) and bool(actual == expected)
 
 
 def _path(field: str) -> list[str | int]:

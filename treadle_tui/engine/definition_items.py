@@ -36,7 +36,7 @@ def item_class(document: Section) -> type | None:
                 raise section.error(name, "the id of a work item is always a str")
             continue
         fields.append((name, _TYPES[kind]))
-    return dataclasses.make_dataclass("Item", fields, module=__name__)
+    return dataclasses.make_dataclass("Item", fields, namespace={"__module__": __name__})
 
 
 def item_source(document: Section, item: type | None) -> Callable[..., Any] | None:
@@ -61,18 +61,22 @@ def _template(section: Section, key: str, text: str) -> Template:
 def _glob_source(section: Section, item: type | None) -> Callable[..., Any]:
     pattern = _template(section, "glob", section.string("glob") or "")
     _check_fields(section, "glob", item, {"path"})
-    if pattern.names:
 
-        def glob(argument: str) -> Iterator[dict[str, Any]]:
-            path = Path(pattern.text_for({_ARGUMENT: argument}))
-            fixed = _fixed_part(path)
-            return _files(fixed, str(path.relative_to(fixed)))
-    else:
+    def below_folder(argument: str = ".") -> Iterator[dict[str, Any]]:
+        return _files(Path(argument), pattern.text)
 
-        def glob(argument: str = ".") -> Iterator[dict[str, Any]]:
-            return _files(Path(argument), pattern.text)
+    def with_argument(argument: str) -> Iterator[dict[str, Any]]:
+        path = Path(pattern.text_for({_ARGUMENT: argument}))
+        fixed = _fixed_part(path)
+        return _files(fixed, str(path.relative_to(fixed)))
 
-    return glob
+    return _named(with_argument if pattern.names else below_folder, "glob")
+
+
+def _named(source: Callable[..., Any], kind: str) -> Callable[..., Any]:
+    """Under the name a person finds in the file: "the source is glob(argument: str)"."""
+    source.__name__ = source.__qualname__ = kind
+    return source
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -89,13 +93,18 @@ def _files(folder: Path, pattern: str) -> Iterator[dict[str, Any]]:
     """Every file that matches, by its path below the folder without the suffix; the order of their names."""
     if not folder.is_dir():
         raise InvalidItem(f"folder {str(folder)!r} does not exist; give one that does")
+    try:
+        files = sorted(folder.glob(pattern))
+    except (ValueError, NotImplementedError) as error:
+        raise InvalidItem(f"pattern {pattern!r} cannot be searched for: {error}") from error
     seen: dict[str, Path] = {}
-    for file in sorted(folder.glob(pattern)):
+    for file in files:
         if not file.is_file():
             continue
         item_id = file.relative_to(folder).with_suffix("").as_posix()
         if item_id in seen:
-            raise InvalidItem(f"two files would both be item {item_id!r}: {seen[item_id].name} and {file.name}; narrow the pattern {pattern!r}")
+            names = f"{seen[item_id].name} and {file.name}"
+            raise InvalidItem(f"two files would both be item {item_id!r}: {names}; narrow the pattern {pattern!r}")
         seen[item_id] = file
         yield {"id": item_id, "path": str(file.absolute())}
 
@@ -124,13 +133,11 @@ def _jsonl_source(section: Section, item: type | None) -> Callable[..., Any]:
 
 def _file_source(section: Section, key: str, read: Callable[[str], Iterator[dict[str, Any]]]) -> Callable[..., Any]:
     path = _template(section, key, section.string(key) or "")
-    if path.names:
 
-        def from_file(argument: str) -> Iterator[dict[str, Any]]:
-            return read(path.text_for({_ARGUMENT: argument}))
+    def with_argument(argument: str) -> Iterator[dict[str, Any]]:
+        return read(path.text_for({_ARGUMENT: argument}))
 
-        return from_file
-    return lambda: read(path.text)
+    return _named(with_argument if path.names else lambda: read(path.text_for({})), key)
 
 
 def _command_source(section: Section, item: type | None) -> Callable[..., Any]:
@@ -145,31 +152,30 @@ def _command_source(section: Section, item: type | None) -> Callable[..., Any]:
         if result.failure():
             raise InvalidItem(f"the source failed: {result.failure()}")
         if result.left_out:
-            raise InvalidItem(f"the source failed: command {result.command!r} printed too much, {result.left_out} bytes beyond what is read")
+            raise InvalidItem(f"the source failed: command {result.command!r} printed {result.left_out} bytes more than is read")
         lines = [line.strip() for line in result.text.splitlines() if line.strip()]
         return [_json_item(line, "the source") if line.startswith("{") else _line_item(line, field) for line in lines]
 
-    if any(template.names for template in templates):
+    async def with_argument(argument: str) -> list[dict[str, Any]]:
+        return await printed({_ARGUMENT: argument})
 
-        async def command(argument: str) -> list[dict[str, Any]]:
-            return await printed({_ARGUMENT: argument})
-
-        return command
-    return lambda: printed({})
+    takes_argument = any(template.names for template in templates)
+    return _named(with_argument if takes_argument else lambda: printed({}), "command")
 
 
 def _line_field(section: Section, kind: str, item: type | None) -> str | None:
     """The one field besides `id` that a line fills; None when there is none."""
     names = _field_names(item)
     if len(names) > 1:
-        raise section.error(kind, f"a line fills `id` and one field more, but items have {', '.join(names)}; print or store JSON lines instead")
+        raise section.error(kind, f"a line fills `id` and one field more, but items have {', '.join(names)}; use JSON lines instead")
     return names[0] if names else None
 
 
 def _check_fields(section: Section, kind: str, item: type | None, given: set[str]) -> None:
     names = set(_field_names(item))
     if item is not None and names != given:
-        raise section.error(kind, f"gives items `id` and {', '.join(sorted(given))}, but they have `id` and {', '.join(sorted(names)) or 'nothing'}")
+        there = ", ".join(sorted(names)) or "nothing"
+        raise section.error(kind, f"gives items `id` and {', '.join(sorted(given))}, but they have `id` and {there}")
 
 
 def _field_names(item: type | None) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from treadle_tui.engine.errors import InvalidDefinition, nearest
+from treadle_tui.engine.errors import DefinitionError, InvalidDefinition, nearest
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of the file."""
@@ -123,6 +123,12 @@ class Section:
                 yield name, inner
 
 
+def located(error: DefinitionError, where: str) -> DefinitionError:
+    """The same error with the place in front of its sentence."""
+    error.args = (f"{where}: {error}",)
+    return error
+
+
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
@@ -162,7 +168,7 @@ def _toml_path(dotted: str) -> Path:
     return tuple(path)
 
 
-_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
 def json_lines(text: str) -> dict[Path, int]:
@@ -177,10 +183,10 @@ def json_lines(text: str) -> dict[Path, int]:
         place = token.start()
         match token[0]:
             case "{" | "[" as bracket:
+                lines.setdefault(tuple(path), line)
                 containers.append(bracket)
                 path.append(0 if bracket == "[" else "")
                 expects_key = bracket == "{"
-                lines.setdefault(tuple(path), line)
             case "}" | "]":
                 containers.pop()
                 path.pop()
@@ -189,9 +195,9 @@ def json_lines(text: str) -> dict[Path, int]:
                 if containers[-1] == "[":
                     path[-1] = int(path[-1]) + 1
                 expects_key = containers[-1] == "{"
-            case key:
+            case word:
                 if expects_key:
-                    path[-1] = json.loads(key, strict=False)
+                    path[-1] = json.loads(word, strict=False)
                     expects_key = False
                 lines.setdefault(tuple(path), line)
     return lines

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from treadle_tui.engine.definition_section import Section
+from treadle_tui.engine.definition_section import Section, located
 from treadle_tui.engine.errors import DuplicateStage, InvalidDefinition, StageExecutionError, StageNotFound
 from treadle_tui.engine.functions import call_function, is_async_callable
 from treadle_tui.engine.retry import RetryBudget
@@ -99,7 +99,7 @@ def _check_references(document: Section, workflow: str, steps: list[_Step]) -> N
     for place, step in enumerate(steps):
         if step.id in ids:
             where = Section(document.text, {}, ("steps", place), f"step {step.id!r}").where("id")
-            raise DuplicateStage(step.id, f"{workflow}' ({where}) '".removesuffix(" '"))
+            raise located(DuplicateStage(step.id, workflow), where)
         ids.append(step.id)
     for place, step in enumerate(steps):
         for name in step.depends_on:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any
 
 from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, upstream_by_name
-from treadle_tui.engine.clock import Clock, to_ms
+from treadle_tui.engine.clock import Clock, SystemClock, to_ms
 from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
 from treadle_tui.engine.errors import InvalidItem, StoreCorrupt, StoreError
 from treadle_tui.engine.leases import LeaseKeeper, Observer
@@ -37,6 +38,8 @@ STOP_SECONDS = 5.0
 """How long a stop waits for code that does not heed its cancellation; its lease is given back without it."""
 REAP_SECONDS = 2.0
 """How often an engine at work looks for workers that have died, in real time."""
+IDLE_LOOK_SECONDS = 10.0
+"""How often an idle one does: somebody else may have died over work that this one could do."""
 STORE_PAUSES = (0.1, 0.5, 2.0, 5.0)
 """Seconds to wait before a store that refused is asked again; the last one is repeated."""
 
@@ -111,6 +114,8 @@ class Dispatcher:
 
     def now(self) -> int:
         """Milliseconds by the engine's clock."""
+        if type(self.clock) is SystemClock:  # asked four times per attempt: a datetime costs six times as much
+            return time.time_ns() // 1_000_000
         return to_ms(self.clock.now())
 
     def wake(self) -> None:
@@ -228,7 +233,10 @@ class Dispatcher:
     @property
     def _expiry_is_possible(self) -> bool:
         return any(
-            definition.review.expires_after is not None for taken in self.taken.values() for definition in taken.definitions.values()
+            policy.expires_after is not None
+            for taken in self.taken.values()
+            for definition in taken.definitions.values()
+            for policy in (definition.review, *([] if definition.each is None else [definition.each.review]))
         )
 
     async def reap(self) -> None:
@@ -267,7 +275,7 @@ class Dispatcher:
             seconds = max(0.0, (due - self.now()) / 1000)
             waiting.add(asyncio.create_task(self.clock.sleep(seconds), name="treadle due"))
         try:
-            timeout = REAP_SECONDS if others_run or self.running else None if not self.store.has_other_processes else REAP_SECONDS * 5
+            timeout = REAP_SECONDS if others_run or self.running else IDLE_LOOK_SECONDS
             await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
@@ -322,6 +330,13 @@ class Dispatcher:
                     self.trouble = str(error)
                     log.error("a result could not be recorded and is kept until it can: %s", error)
                 await asyncio.sleep(pause)
+                continue
+            except Exception as error:  # never leave a stage running because its result cannot be written
+                log.exception("the result of %s cannot be recorded as it is", claim.idempotency_key)
+                if result.outcome == "error":
+                    raise
+                problem = f"its result cannot be recorded: {type(error).__name__}: {error}"
+                result = Result(move=Move.FAIL, outcome="error", error=problem)
                 continue
             self.trouble = None
             if not recorded and not attempt.is_called_off:

@@ -31,7 +31,7 @@ from treadle_tui.engine.readiness import explain_item
 from treadle_tui.engine.review import ApproveWithEdits, ReviewDecision
 from treadle_tui.engine.runner.local import LocalRunner
 from treadle_tui.engine.runner.protocol import Runner
-from treadle_tui.engine.states import StageState
+from treadle_tui.engine.states import StageState, StageStatus
 from treadle_tui.engine.status import Explanation, PendingReview, PipelineStatus, StageEntry
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.unit import Unit
@@ -345,7 +345,7 @@ class Engine:
         return PipelineStatus(item_id=item_id, workflow=item.workflow, entries=entries)
 
     async def _status_of(self, item_id: str, stage: str, subtask: str | None) -> StageState:
-        statuses = await self.store.get_all_statuses(item_id)
+        statuses: dict[str, StageStatus] = await self.store.get_all_statuses(item_id)
         if not statuses:
             raise ItemNotFound(item_id)
         if stage not in statuses:

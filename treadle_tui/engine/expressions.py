@@ -94,7 +94,7 @@ def _compiled(text: str, shown: str, names: Collection[str] | None, column_in_sh
     except SyntaxError as error:
         raise refuse(min(error.offset or len(source), len(source)) - 1, f"not understood ({error.msg})") from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise refuse(0, f"not understood ({error or 'nested too deeply'})") from error
+        raise refuse(0, f"not understood ({str(error) or 'nested too deeply'})") from error
 
     def refuse_node(node: ast.AST, what: str) -> InvalidDefinition:
         before = source.encode()[: getattr(node, "col_offset", 0)]  # the parser counts bytes

@@ -1,20 +1,24 @@
-"""HTTP requests as stages: urllib on a daemon thread, JSON in and out, every failure one sentence."""
+"""HTTP requests as stages: urllib on a daemon thread, JSON in and out, every failure one sentence.
+
+urllib.request and what it brings are imported by the first request: loading a definition should not wait for them.
+"""
 
 from __future__ import annotations
 
-import http.client
 import json
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from treadle_tui.engine.errors import StageExecutionError
 from treadle_tui.engine.json_values import encode_json
 from treadle_tui.engine.outcomes import Retry
 from treadle_tui.engine.runner.threads import run_in_daemon_thread
+
+if TYPE_CHECKING:
+    import urllib.error
+    import urllib.request
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 """How long the other side may be silent, when the stage's budget has no `attempt_timeout`."""
@@ -54,6 +58,10 @@ async def send(call: HttpCall, stage: str) -> HttpAnswer | Retry:
 
 
 def _send(call: HttpCall, stage: str) -> HttpAnswer | Retry:
+    import http.client
+    import urllib.error
+    import urllib.request
+
     what = f"{call.method} {call.url}"
     request = _request(call, stage)
     try:
@@ -73,6 +81,8 @@ def _send(call: HttpCall, stage: str) -> HttpAnswer | Retry:
 
 
 def _request(call: HttpCall, stage: str) -> urllib.request.Request:
+    import urllib.request
+
     if urllib.parse.urlsplit(call.url).scheme not in ("http", "https"):
         raise StageExecutionError(stage, f"url {call.url!r} must begin with http:// or https://")
     headers = {"Accept": "application/json, */*;q=0.5", "User-Agent": "treadle-tui", **call.headers}

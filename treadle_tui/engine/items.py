@@ -14,6 +14,7 @@ from typing import Any, get_origin, is_typeddict
 
 import msgspec
 
+from treadle_tui.engine.annotations import resolve_class_hints
 from treadle_tui.engine.errors import InvalidDecision, InvalidDefinition, InvalidItem, StageExecutionError
 from treadle_tui.engine.json_values import (
     NotEncodable,
@@ -146,8 +147,6 @@ def _field_names(cls: Any) -> set[str]:
 
 def _unknown_field_text(cls: Any) -> str:
     """The first field JSON cannot fill, in words."""
-    from treadle_tui.engine.annotations import resolve_class_hints
-
     for name, hint in resolve_class_hints(cls).items():
         if hint is not Any and hint is not object and not is_convertible(hint):
             return f"field `{name}` is of type {type_text(hint)}, which cannot be read back from JSON"

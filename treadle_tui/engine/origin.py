@@ -35,6 +35,11 @@ class Origin:
         self.definition_file = definition_file
         """The .toml or .json file it was loaded from; None for one written in Python."""
 
+    @classmethod
+    def of_file(cls, file: str | os.PathLike[str]) -> Origin:
+        """Of a workflow loaded from a .toml or .json file, which every process can load again."""
+        return cls((), os.path.abspath(file))
+
     def __repr__(self) -> str:
         return f"<origin {self.module} {self.file}>"
 
@@ -59,8 +64,8 @@ class Origin:
             if place.file is not None and any(value is workflow for value in list(place.names.values())):
                 return Origin((place,))
         for place in self._places:
-            if place.file is not None and _is_being_executed(place) and (place is self._places[0] or place.module != "__main__"):
-                return Origin((place,))  # the program itself is always being executed, and led to everything
+            if place.file is not None and _is_being_executed(place, must_be_import=place is not self._places[0]):
+                return Origin((place,))
         return None
 
 
@@ -89,10 +94,23 @@ def _place(frame: FrameType) -> Place:
     return Place(frame.f_globals.get("__name__", "__main__"), os.path.abspath(path) if is_file else None, frame.f_globals)
 
 
-def _is_being_executed(place: Place) -> bool:
+def _is_being_executed(place: Place, *, must_be_import: bool) -> bool:
+    """Whether the module's own code is on the stack. `must_be_import`: not as the program, which is, and led to everything."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_name == "<module>" and frame.f_globals is place.names:
-            return True
+            return not must_be_import or _is_called_by_import(frame)
         frame = frame.f_back
+    return False
+
+
+def _is_called_by_import(frame: FrameType) -> bool:
+    """Whether the import system is right behind the frame, a loader of somebody's own in between at most."""
+    behind = frame.f_back
+    for _ in range(3):
+        if behind is None:
+            return False
+        if behind.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        behind = behind.f_back
     return False

@@ -84,7 +84,8 @@ def _reference(written: str, names: Collection[str]) -> _Reference:
     known = max((name for name in names if written == name or written.startswith(f"{name}.")), key=len, default=None)
     if known is None:
         first = written.partition(".")[0]
-        raise InvalidDefinition(f"{{{written}}}: nothing is called {first!r}; {nearest(first, names)} (for the text itself write {{{{{written}}}}})")
+        literally = f"(for the text itself write {{{{{written}}}}})"
+        raise InvalidDefinition(f"{{{written}}}: nothing is called {first!r}; {nearest(first, names)} {literally}")
     steps = written.removeprefix(known).strip(".")
     return _Reference((known, *(int(step) if step.isdecimal() else step for step in steps.split(".") if step)), written)
 

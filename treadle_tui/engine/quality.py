@@ -33,19 +33,18 @@ class Accepted(Verdict):
     """Good enough."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Rejected(Verdict):
     """Not good enough; the feedback goes to the next attempt."""
 
     feedback: Feedback
-    """A text stands for feedback with that summary."""
 
-    def __post_init__(self) -> None:
-        given: Any = self.feedback
-        if isinstance(given, str):
-            object.__setattr__(self, "feedback", Feedback(given))
-        elif not isinstance(given, Feedback):
+    def __init__(self, feedback: Feedback | str) -> None:
+        """A text stands for feedback with that summary. Raises TypeError for anything else."""
+        given: Any = feedback
+        if not isinstance(given, (Feedback, str)):
             raise TypeError(f"Rejected takes a Feedback, or a text; it was given {given!r}")
+        object.__setattr__(self, "feedback", Feedback(given) if isinstance(given, str) else given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from treadle_tui.engine.attempt import writable_text
 from treadle_tui.engine.clock import Clock, to_ms
 from treadle_tui.engine.codec import decode_json
 from treadle_tui.engine.errors import StageExecutionError
@@ -49,13 +50,13 @@ class RunningAttempt:
         fraction = float(fraction)
         fraction = min(1.0, max(0.0, fraction)) if fraction == fraction else 0.0
         with self._lock:
-            self._progress = (fraction, mask(str(message), self.secrets))
+            self._progress = (fraction, mask(writable_text(message), self.secrets))
         self._flush_soon()
 
     def log(self, message: str) -> None:
         """Tell one line."""
         with self._lock:
-            self._lines.append(mask(str(message), self.secrets))
+            self._lines.append(mask(writable_text(message), self.secrets))
         self._flush_soon()
 
     def _flush_soon(self) -> None:

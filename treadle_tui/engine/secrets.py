@@ -46,3 +46,16 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
+
+
+def mask_all(value: Any, secrets: Collection[str]) -> Any:
+    """A copy of a JSON value in which every secret is masked in every text; the value itself when there are no secrets."""
+    if not secrets:
+        return value
+    if isinstance(value, str):
+        return mask(value, secrets)
+    if isinstance(value, Mapping):
+        return {key: mask_all(part, secrets) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mask_all(part, secrets) for part in value]
+    return value

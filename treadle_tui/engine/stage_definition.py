@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from treadle_tui.engine.annotations import output_annotation
+from treadle_tui.engine.annotations import output_annotation, resolve_hints
 from treadle_tui.engine.errors import InvalidDefinition, StageExecutionError
 from treadle_tui.engine.functions import UserFunction, call_function, is_async_callable
 from treadle_tui.engine.items import OutputType
@@ -217,8 +217,6 @@ def as_stage(candidate: Any, name: str = "", namespace: Mapping[str, Any] | None
 
 def return_annotation(stage: Stage, namespace: Mapping[str, Any] | None = None) -> Any:
     """The return annotation of what the user wrote, outcome classes included; None when there is none."""
-    from treadle_tui.engine.annotations import resolve_hints
-
     if isinstance(stage, FunctionStage):
         return stage.function.return_annotation
     execute: Callable[..., Any] | None = getattr(stage.wrapped if isinstance(stage, ObjectStage) else stage, "execute", None)

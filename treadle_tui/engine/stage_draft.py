@@ -81,7 +81,10 @@ class IncludeDraft:
 class StageHandle:
     """What `@workflow.stage` returns: the function itself to whoever calls it, and the place to add gates and subtasks."""
 
+    __name__: str
+
     def __init__(self, workflow: Workflow, draft: StageDraft) -> None:
+        self.__name__ = draft.name
         if callable(draft.stage_object):
             functools.update_wrapper(self, draft.stage_object)
         self._workflow = workflow

@@ -38,9 +38,11 @@ _FINGERPRINTED = ("name", "depends_on", "retry", "review", "concurrency", "tags"
 """What of a stage's shape makes it another one to a running item; former names, masks and type hints do not."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Built:
     """The answers, worked out once."""
+
+    name: str
 
     item_type: ItemType
     definitions: Mapping[str, StageDefinition]
@@ -51,6 +53,23 @@ class _Built:
     @property
     def dependencies(self) -> dict[str, tuple[str, ...]]:
         return {name: definition.depends_on for name, definition in self.definitions.items()}
+
+    def shape(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "item": str(self.item_type),
+            "stages": [definition.shape() for definition in self.definitions.values()],
+            "limits": {tag: {"concurrency": limit.concurrency, "rate": limit.rate} for tag, limit in sorted(self.limits.items())},
+        }
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        shape = self.shape()
+        stages = [
+            {key: stage[key] for key in _FINGERPRINTED} | {"depends_on": sorted(stage["depends_on"]), "gates": len(stage["gates"])}
+            for stage in sorted(shape["stages"], key=lambda stage: str(stage["name"]))
+        ]
+        return hashlib.sha256(msgspec.json.encode({"stages": stages, "limits": shape["limits"]}, order="sorted")).hexdigest()
 
 
 class Workflow(SmallForm):
@@ -177,7 +196,7 @@ class Workflow(SmallForm):
         definitions = {name: written[name] for name in order}
         self._check_isolation(definitions.values())
         dependents = graph.dependents_of({name: definition.depends_on for name, definition in definitions.items()})
-        return _Built(item_type, MappingProxyType(definitions), dependents, MappingProxyType(self._joined_limits()))
+        return _Built(self.name, item_type, MappingProxyType(definitions), dependents, MappingProxyType(self._joined_limits()))
 
     def _check_isolation(self, definitions: Iterable[StageDefinition]) -> None:
         isolated = next((definition.name for definition in definitions if definition.isolation), None)
@@ -237,22 +256,11 @@ class Workflow(SmallForm):
     @property
     def fingerprint(self) -> str:
         """64 hex digits that change with structure, budgets, policies and limits; never with source text or the order of writing."""
-        shape = self.shape()
-        stages = [
-            {key: stage[key] for key in _FINGERPRINTED} | {"depends_on": sorted(stage["depends_on"]), "gates": len(stage["gates"])}
-            for stage in sorted(shape["stages"], key=lambda stage: str(stage["name"]))
-        ]
-        return hashlib.sha256(msgspec.json.encode({"stages": stages, "limits": shape["limits"]}, order="sorted")).hexdigest()
+        return self._structure().fingerprint
 
     def shape(self) -> dict[str, Any]:
         """The whole workflow in plain JSON values, without any code: `name`, `item`, `stages` in topological order, `limits`."""
-        built = self._structure()
-        return {
-            "name": self.name,
-            "item": str(built.item_type),
-            "stages": [definition.shape() for definition in built.definitions.values()],
-            "limits": {tag: {"concurrency": limit.concurrency, "rate": limit.rate} for tag, limit in sorted(built.limits.items())},
-        }
+        return self._structure().shape()
 
     # -- what the engine takes up ----------------------------------------------------------------------------------------------
 
@@ -297,6 +305,11 @@ class Workflow(SmallForm):
     def origin(self) -> Origin:
         """The module and file it was made in, or loaded from."""
         return self._origin.locate(self) or self._origin
+
+    @origin.setter
+    def origin(self, origin: Origin) -> None:
+        """Set by whoever loads workflows from files of another kind."""
+        self._origin = origin
 
     def _known(self, stage: str | StageHandle) -> StageDefinition:
         definitions = self._structure().definitions

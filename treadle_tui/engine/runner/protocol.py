@@ -12,7 +12,7 @@ from treadle_tui.engine.stage_definition import StageDefinition
 from treadle_tui.engine.store.results import Work
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StageCall:
     """One attempt's code, and everything it is told."""
 

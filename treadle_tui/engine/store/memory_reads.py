@@ -157,6 +157,7 @@ class MemoryReads:
 
     async def changed(self, since: int, timeout: float) -> int:
         """Wait for an event after `since`; the newest `seq`."""
+        self._open_unit()
         await self.news.wait_beyond(since, timeout)
         return self.news.last_seq
 

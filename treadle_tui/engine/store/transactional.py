@@ -44,11 +44,6 @@ class TransactionalStore(ABC):
     def is_closed(self) -> bool:
         """Whether `close` has been called."""
 
-    @property
-    def has_other_processes(self) -> bool:
-        """Whether another process may change the store."""
-        return False
-
     async def change(self, verb: Callable[[Unit], T], now: int) -> T:
         """Run one verb."""
         return await self._run(verb, now)

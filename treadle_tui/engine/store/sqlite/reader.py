@@ -28,6 +28,11 @@ class Reader:
         self._guard = threading.Lock()
         self._is_closed = False
 
+    def check_open(self) -> None:
+        """Raise `StoreError` once `close` has been called."""
+        if self._is_closed:
+            raise StoreError("the store is closed; open it again")
+
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of one statement."""
         connection = await self._take()
@@ -44,8 +49,7 @@ class Reader:
 
     async def _take(self) -> aiosqlite.Connection:
         with self._guard:
-            if self._is_closed:
-                raise StoreError("the store is closed; open it again")
+            self.check_open()
             if self._idle:
                 return self._idle.pop()
         try:

@@ -294,6 +294,7 @@ class SqliteReads:
 
     async def changed(self, since: int, timeout: float) -> int:
         """Wait for an event after `since`, by this process or another; the newest `seq`."""
+        self._reader.check_open()
         if self.news.last_seq <= since:
             newest = await self.last_seq()
             if newest > self.news.last_seq:

@@ -88,11 +88,6 @@ class SqliteStateStore(SqliteReads, TransactionalStore):
         return self._is_closed
 
     @property
-    def has_other_processes(self) -> bool:
-        """Whether another worker has the file open, as of the last look."""
-        return self._watcher.sees_others
-
-    @property
     def commits(self) -> int:
         """Transactions this store has committed."""
         return self._writer.commits

@@ -326,6 +326,7 @@ class SqliteUnit(Unit):
     def _insert(self, row: Row) -> None:
         self._dirty[id(row)] = row
         self._new[id(row)] = row
+        self._edited.add(id(row))
 
     def _take_out(self, row: Row) -> None:
         """A row that was inserted is so no longer: it is not written, or removed when it has been."""

@@ -97,7 +97,8 @@ class Writer:
             if self._is_stopping:
                 raise StoreError(CLOSED)
             self._queue.append(operation)
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def stop(self) -> None:
         """Commit what is queued, close the connection, end the thread."""
@@ -198,22 +199,25 @@ class Writer:
     def _one_by_one(self, batch: list[Operation]) -> list[RawEvent]:
         told: list[RawEvent] = []
         for operation in batch:
-            operation.value = operation.error = None
-            for _ in range(3):  # a statement that ended its transaction is skipped the second time
-                try:
-                    told += self._transaction([operation])
-                except BatchLost:
-                    if operation.error is not None:
-                        break
-                    continue
-                except sqlite3.Error as error:
-                    operation.error = sentence_of(error, self.path)
-                    operation.error.__cause__ = error
-                except BaseException as error:
-                    operation.error = error
-                break
+            # A statement that ended its transaction is not run again the second time.
+            if not self._alone(operation, told):
+                self._alone(operation, told)
         self.unit.failed_statements.clear()
         return told
+
+    def _alone(self, operation: Operation, told: list[RawEvent]) -> bool:
+        """Do one verb in a transaction of its own; False when it must be done once more."""
+        operation.value = operation.error = None
+        try:
+            told += self._transaction([operation])
+        except BatchLost:
+            return operation.error is not None
+        except sqlite3.Error as error:
+            operation.error = sentence_of(error, self.path)
+            operation.error.__cause__ = error
+        except BaseException as error:
+            operation.error = error
+        return True
 
     def _transaction(self, batch: list[Operation]) -> list[RawEvent]:
         unit = self.unit

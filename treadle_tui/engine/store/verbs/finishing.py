@@ -120,7 +120,7 @@ def _review(unit: Unit, item: Item, task: Task, result: Result) -> None:
     move(unit, item, task, AWAITING_REVIEW)
     if result.expires_after_ms is not None:
         task.due_at = unit.now + result.expires_after_ms
-    unit.emit(ev.ReviewRequired, task, workflow=item.workflow, data=result.event_review or result.review)
+    unit.emit(ev.ReviewRequired, task, workflow=item.workflow, data=result.review)
 
 
 def _skip(unit: Unit, item: Item, task: Task, result: Result) -> None:

@@ -1,0 +1,123 @@
+"""Workflows from files: TOML, and JSON of the same structure or as a list of steps.
+
+This module reads and parses; what a file says is the business of `definition_stages` (stages), `definition_steps` (step lists),
+`definition_gates` and `definition_items`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from treadle_tui.engine.definition_items import item_class, item_source
+from treadle_tui.engine.definition_section import DefinitionText, Section, json_lines, located, toml_lines
+from treadle_tui.engine.definition_stages import add_stages, limits_of
+from treadle_tui.engine.definition_steps import Actions, add_steps
+from treadle_tui.engine.errors import DefinitionError, InvalidDefinition
+from treadle_tui.engine.origin import Origin
+from treadle_tui.engine.workflow import Workflow
+
+_KEYS = ("name", "item", "source", "stages", "limits")
+_SUFFIXES = (".toml", ".json")
+
+
+def load_definition(path: str | os.PathLike[str], actions: Actions | None = None) -> Workflow:
+    """The workflow a file describes, built and checked.
+
+    `actions` maps the names in a step list to callables of `(item, ctx)`, plain or async; an unknown name does nothing.
+
+    Raises: `DefinitionError` naming file, line where known, stage and field.
+    """
+    file = Path(path)
+    _check_actions(actions or {})
+    document = _parsed(file)
+    if "steps" in document.values:
+        workflow = Workflow(_name(document, file))
+        add_steps(workflow, document, actions or {})
+    else:
+        workflow = _from_stages(document, file)
+    workflow.origin = Origin.of_file(file)
+    try:
+        return workflow.build()
+    except DefinitionError as error:
+        raise located(error, document.text.file) from error
+
+
+def _from_stages(document: Section, file: Path) -> Workflow:
+    document.check_keys(_KEYS)
+    name = _name(document, file)
+    if not document.has("stages"):
+        raise document.error(None, "has no stages; give at least one table [stages.name], or a list `steps`")
+    item = item_class(document)
+    workflow = Workflow(name, item)
+    source = item_source(document, item)
+    if source is not None:
+        workflow.source(source)
+    fields = None if item is None else [field.name for field in dataclasses.fields(item) if field.name != "id"]
+    add_stages(workflow, document, str(file.absolute().parent), fields)
+    limits_of(document, workflow)
+    return workflow
+
+
+def _name(document: Section, file: Path) -> str:
+    return document.string("name") or file.stem
+
+
+def _check_actions(actions: Actions) -> None:
+    given: Any = actions
+    if not isinstance(given, Mapping) or not all(callable(action) for action in given.values()):
+        raise InvalidDefinition(f"actions={given!r} must map names to callables of (item, ctx)")
+
+
+def _parsed(file: Path) -> Section:
+    if file.suffix not in _SUFFIXES:
+        raise InvalidDefinition(f"{file}: a definition is a .toml or .json file, not {file.suffix or 'one without a suffix'!r}")
+    text = _read(file)
+    values, lines = (_toml if file.suffix == ".toml" else _json)(file, text)
+    if not isinstance(values, dict):
+        raise InvalidDefinition(f"{file}: a definition is a table with `name` and `stages` or `steps`, not a {type(values).__name__}")
+    return Section(DefinitionText(str(file), lines), values)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InvalidDefinition(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidDefinition(f"{file}: is no UTF-8 text (byte {error.start}); save it as UTF-8") from error
+
+
+def _toml(file: Path, text: str) -> tuple[Any, dict[Any, int]]:
+    try:
+        return tomllib.loads(text), toml_lines(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidDefinition(f"{file}: no TOML: {error}") from error
+
+
+def _json(file: Path, text: str) -> tuple[Any, dict[Any, int]]:
+    try:
+        values = json.loads(text, object_pairs_hook=lambda pairs: _unique(file, pairs), parse_constant=lambda name: _no_number(file, name))
+    except json.JSONDecodeError as error:
+        raise InvalidDefinition(f"{file}, line {error.lineno}: no JSON: {error.msg} (column {error.colno})") from error
+    except RecursionError as error:
+        raise InvalidDefinition(f"{file}: no JSON: nested too deeply") from error
+    return values, json_lines(text)
+
+
+def _unique(file: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise InvalidDefinition(f"{file}: the key {key!r} appears twice in one table; leave one out")
+        values[key] = value
+    return values
+
+
+def _no_number(file: Path, name: str) -> Any:
+    raise InvalidDefinition(f"{file}: {name} is no JSON number")

@@ -1,0 +1,298 @@
+"""The `[stages.…]` tables of a definition file: a program, an HTTP call or a Python function each, and everything said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from treadle_tui.engine.definition_gates import gates_of
+from treadle_tui.engine.definition_section import Section, located
+from treadle_tui.engine.definition_work import CommandWork, HttpWork, Work
+from treadle_tui.engine.errors import InvalidDefinition, StageExecutionError, StageNotFound, nearest
+from treadle_tui.engine.http_calls import DEFAULT_TIMEOUT_SECONDS
+from treadle_tui.engine.outcomes import FanOut, NeedsReview
+from treadle_tui.engine.placeholders import ATTEMPT_NAMES, Template, as_text, attempt_values
+from treadle_tui.engine.python_reference import find_function
+from treadle_tui.engine.retry import RetryBudget
+from treadle_tui.engine.review import ReviewData, ReviewField, ReviewPolicy
+from treadle_tui.engine.stage import StageContext
+from treadle_tui.engine.stage_options import check_stage_name
+from treadle_tui.engine.workflow import Workflow
+
+_KINDS = ("shell", "http", "python")
+_STAGE_KEYS = (*_KINDS, "after", "for_each", "output", "gate", "retry", "review", "concurrency", "tags", "isolation", "was", "secrets")
+_RETRY_KEYS = ("max_attempts", "delay", "backoff", "max_delay", "jitter", "attempt_timeout", "on_exhausted")
+_REVIEW_KEYS = ("when", "rate", "group", "reasons", "expires_after", "on_expiry", "fields")
+_FIELD_KEYS = ("name", "kind", "label", "choices", "default", "required")
+_HTTP_KEYS = ("method", "url", "json", "headers")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_OUTPUTS = ("text", "json", "lines")
+
+
+def add_stages(workflow: Workflow, document: Section, folder: str, item_fields: Collection[str] | None) -> None:
+    """Add every stage of the document. `item_fields` are the declared ones besides `id`; None when anything goes."""
+    sections = {name: _labelled(section, name) for name, section in document.tables("stages")}
+    for name, section in sections.items():
+        try:
+            check_stage_name(name)
+        except InvalidDefinition as error:
+            raise section.error(None, str(error)) from error
+    for name, section in sections.items():
+        _StageReader(name, section, tuple(sections), folder, item_fields).add_to(workflow)
+
+
+def _labelled(section: Section, name: str) -> Section:
+    return Section(section.text, section.values, section.path, f"stage {name!r}")
+
+
+@dataclass(slots=True)
+class _StageReader:
+    """One `[stages.…]` table on its way into a workflow."""
+
+    name: str
+    section: Section
+    stages: tuple[str, ...]
+    folder: str
+    item_fields: Collection[str] | None
+    used_stages: list[str] = field(default_factory=list)
+    """Stages its templates ask for, which it therefore depends on."""
+
+    def add_to(self, workflow: Workflow) -> None:
+        section = self.section
+        section.check_keys(_STAGE_KEYS)
+        after = self._after()
+        retry = _retry(section)
+        policy, review_fields = _review(section)
+        function, is_plain_work = self._function(retry)
+        names = self._for_each_names()
+        gates = self._gates()
+        options: dict[str, Any] = {
+            "retry": retry,
+            "review": policy,
+            "gates": gates,
+            "concurrency": section.whole_number("concurrency", 1, least=1) if section.has("concurrency") else None,
+            "isolation": self._isolation(),
+            **{key: section.strings(key) for key in ("tags", "was", "secrets")},
+        }
+        if names is None:
+            stage = _asking(function, review_fields) if is_plain_work and review_fields else function
+            self._refuse_unasked(review_fields, is_plain_work)
+            workflow.add_stage(self.name, stage, after=[*after, *self.used_stages], **options)
+            return
+        handle = workflow.add_stage(self.name, _declaring(self.name, names), after=[*after, *self.used_stages], **options)
+        handle.each(retry=retry)(function)
+        if review_fields:
+            handle.reduce(_asking_at_the_end(self.name, review_fields))
+
+    def _after(self) -> list[str]:
+        after = self.section.strings("after")
+        for name in after:
+            if name not in self.stages:
+                others = [stage for stage in self.stages if stage != self.name]
+                raise StageNotFound(name, others, self.section.where("after"))
+        return after
+
+    def _function(self, retry: RetryBudget) -> tuple[Callable[..., Any], bool]:
+        """What the stage does, and whether it is one of our own functions of `item` and `ctx`."""
+        section = self.section
+        kinds = [kind for kind in _KINDS if section.has(kind)]
+        if len(kinds) != 1:
+            there = "there are " + " and ".join(kinds) if kinds else "there is none"
+            raise section.error(None, f"give one of {', '.join(_KINDS)}; {there}")
+        if kinds == ["python"]:
+            if section.has("output"):
+                raise section.error("output", "only what shell prints and http answers is read as text, json or lines")
+            return find_function(section, "python", self.folder), False
+        work: Work = self._command() if kinds == ["shell"] else self._http(retry)
+
+        async def run(item: Any, ctx: StageContext) -> Any:
+            return await work.run(attempt_values(item, ctx), ctx)
+
+        return run, True
+
+    def _isolation(self) -> str | None:
+        isolation = self.section.string("isolation")
+        if isolation not in (None, "process"):
+            raise self.section.error("isolation", f"{isolation!r} is unknown; the only one is 'process'")
+        return isolation
+
+    def _output(self, default: str) -> str:
+        kind = self.section.string("output", default) or default
+        if kind not in _OUTPUTS:
+            raise self.section.error("output", f"{kind!r} is unknown; {nearest(kind, _OUTPUTS)}")
+        return kind
+
+    def _command(self) -> CommandWork:
+        words = self.section.values["shell"]
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words) or not words[0]:
+            raise self.section.error("shell", f"{words!r} must be a list of a program and its arguments; no shell is started")
+        return CommandWork(self.name, [self._template("shell", word) for word in words], self._output("text"))
+
+    def _http(self, retry: RetryBudget) -> HttpWork:
+        http = self.section.table("http")
+        assert http is not None
+        http.check_keys(_HTTP_KEYS)
+        method = (http.string("method") or ("POST" if "json" in http.values else "GET")).upper()
+        if method not in _METHODS:
+            raise http.error("method", f"{method!r} is unknown; {nearest(method, _METHODS)}")
+        url = http.string("url")
+        if url is None:
+            raise http.error("url", "is missing; give an address that begins with http:// or https://")
+        if not url.startswith(("http://", "https://", "{")):
+            raise http.error("url", f"{url!r} must begin with http:// or https://")
+        headers = http.table("headers")
+        return HttpWork(
+            stage=self.name,
+            method=method,
+            url=self._template("http", url),
+            body=self._templates_in(http.values.get("json")),
+            headers={} if headers is None else {name: self._template("http", str(value)) for name, value in headers.values.items()},
+            output=self._output("text") if self.section.has("output") else None,
+            timeout=retry.attempt_timeout or DEFAULT_TIMEOUT_SECONDS,
+        )
+
+    def _templates_in(self, value: Any) -> Any:
+        """A JSON value with every text in it made a template."""
+        if isinstance(value, str):
+            return self._template("http", value)
+        if isinstance(value, list):
+            return [self._templates_in(part) for part in value]
+        if isinstance(value, dict):
+            return {key: self._templates_in(part) for key, part in value.items()}
+        return value
+
+    def _template(self, key: str, text: str, also: tuple[str, ...] = ()) -> Template:
+        """A template whose stages become dependencies, and whose item fields are checked."""
+        names = (*ATTEMPT_NAMES, *also, *(stage for stage in self.stages if stage != self.name))
+        try:
+            template = Template(text, names)
+        except InvalidDefinition as error:
+            raise self.section.error(key, str(error)) from error
+        self.used_stages += [name for name in template.names if name in self.stages]
+        if "subtask" in template.names and not self.section.has("for_each"):
+            raise self.section.error(key, "{subtask} needs `for_each`, a list of subtasks")
+        for name in template.item_fields:
+            if self.item_fields is not None and name not in ("id", *self.item_fields):
+                raise self.section.error(key, f"{{item.{name}}}: items have no field {name!r}; {nearest(name, ('id', *self.item_fields))}")
+        return template
+
+    def _for_each_names(self) -> list[Template] | Template | None:
+        """The subtasks as templates, or the template of a list."""
+        value = self.section.values.get("for_each")
+        if value is None:
+            return None
+        if isinstance(value, str):
+            template = self._template("for_each", value)
+            if not template.names:
+                raise self.section.error("for_each", f'{value!r} must be a list of texts, or name one: "{{stage.key}}"')
+            return template
+        if not isinstance(value, list) or not all(isinstance(name, (str, int)) and not isinstance(name, bool) for name in value):
+            raise self.section.error("for_each", f'{value!r} must be a list of texts, or name one: "{{stage.key}}"')
+        return [self._template("for_each", str(name)) for name in value]
+
+    def _gates(self) -> list[Any]:
+        section = self.section.table("gate")
+        if section is None:
+            return []
+        return gates_of(
+            section,
+            lambda key, text: self._template("gate", text, ("output",)),
+            lambda table, key: find_function(table, key, self.folder),
+        )
+
+    def _refuse_unasked(self, review_fields: list[ReviewField], is_plain_work: bool) -> None:
+        if review_fields and not is_plain_work:
+            raise self.section.error("review", "`fields` are for shell and http; a Python stage returns NeedsReview(output, ReviewData(…))")
+
+
+def _retry(section: Section) -> RetryBudget:
+    table = section.table("retry")
+    if table is None:
+        return RetryBudget()
+    table.check_keys(_RETRY_KEYS)
+    try:
+        return RetryBudget(**table.values)
+    except (InvalidDefinition, TypeError) as error:
+        raise section.error("retry", str(error)) from error
+
+
+def _review(section: Section) -> tuple[ReviewPolicy | None, list[ReviewField]]:
+    """The policy, and the questions of the form."""
+    table = section.table("review")
+    if table is None:
+        return None, []
+    table.check_keys(_REVIEW_KEYS)
+    when = table.string("when")
+    if when is None:
+        raise table.error("when", "is missing; say when a person is asked, such as 'always'")
+    fields = _review_fields(table)
+    if fields and when != "always":
+        raise table.error("fields", f"a form needs when = 'always', not {when!r}")
+    options = {key: value for key, value in table.values.items() if key not in ("when", "fields", "reasons")}
+    try:
+        return ReviewPolicy(when, reasons=tuple(table.strings("reasons")), **options), fields  # type: ignore[arg-type]  # checked there
+    except (InvalidDefinition, TypeError) as error:
+        raise located(InvalidDefinition(str(error)), section.where("review")) from error
+
+
+def _review_fields(table: Section) -> list[ReviewField]:
+    listed = table.values.get("fields") or []
+    if not isinstance(listed, list) or not all(isinstance(values, dict) for values in listed):
+        raise table.error("fields", "must be a list of tables, each with a `name`")
+    fields = []
+    for values in listed:
+        section = Section(table.text, values, (*table.path, "fields"), f"{table.label}, fields")
+        section.check_keys(_FIELD_KEYS)
+        if section.string("name") is None:
+            raise section.error(None, "a field without `name`")
+        try:
+            fields.append(ReviewField(**values))
+        except (InvalidDefinition, TypeError) as error:
+            raise section.error(None, str(error)) from error
+    return fields
+
+
+def _asking(function: Callable[..., Any], fields: list[ReviewField]) -> Callable[..., Any]:
+    """The same work, with a form for the person who decides."""
+
+    async def run(item: Any, ctx: StageContext) -> Any:
+        output = await function(item, ctx)
+        return NeedsReview(output, ReviewData(f"{ctx.stage_name} of {ctx.item_id}", fields=fields))
+
+    return run
+
+
+def _asking_at_the_end(stage: str, fields: list[ReviewField]) -> Callable[..., Any]:
+    """Of a fan-out: the results of all subtasks, with a form."""
+
+    async def reduce(results: dict[str, Any], ctx: StageContext) -> Any:
+        return NeedsReview(results, ReviewData(f"{stage} of {ctx.item_id}", fields=fields))
+
+    return reduce
+
+
+def _declaring(stage: str, names: list[Template] | Template) -> Callable[..., Any]:
+    """A stage that only says which subtasks there are."""
+
+    async def declare(item: Any, ctx: StageContext) -> FanOut:
+        values = attempt_values(item, ctx)
+        if isinstance(names, list):
+            return FanOut([name.text_for(values) for name in names])
+        found = names.value_for(values)
+        if not isinstance(found, list) or not all(isinstance(name, (str, int)) and not isinstance(name, bool) for name in found):
+            raise StageExecutionError(stage, f"for_each = {names.text!r} must name a list of texts; it is {as_text(found)[:80]!r}")
+        return FanOut([as_text(name) for name in found])
+
+    return declare
+
+
+def limits_of(document: Section, workflow: Workflow) -> None:
+    """Set the limits of the `[limits]` table: tag → `concurrency`, `rate`."""
+    for tag, section in document.tables("limits"):
+        table = Section(section.text, section.values, section.path, f"limit {tag!r}")
+        table.check_keys(("concurrency", "rate"))
+        try:
+            workflow.limit(tag, table.values.get("concurrency"), table.values.get("rate"))
+        except InvalidDefinition as error:
+            raise table.error(None, str(error)) from error

@@ -1,0 +1,85 @@
+"""What a stage of a definition file does: run a program, or send a request, with placeholders filled in anew for every attempt."""
+
+from __future__ import annotations
+
+import functools
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from treadle_tui.engine.commands import run_command
+from treadle_tui.engine.errors import StageExecutionError
+from treadle_tui.engine.http_calls import HttpCall, answer_value, send
+from treadle_tui.engine.outcomes import Retry
+from treadle_tui.engine.placeholders import Template
+from treadle_tui.engine.stage import StageContext
+
+
+class Work(Protocol):
+    """One kind of stage."""
+
+    async def run(self, values: Mapping[str, Any], ctx: StageContext) -> Any:
+        """The output, from what placeholders find."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CommandWork:
+    """A program; what it prints is the output, and an exit other than 0 is a failed attempt."""
+
+    stage: str
+    arguments: Sequence[Template]
+    output: str
+    """How its output is read: text, json or lines."""
+
+    async def run(self, values: Mapping[str, Any], ctx: StageContext) -> Any:
+        """What the program printed."""
+        result = await run_command([argument.text_for(values) for argument in self.arguments], stage=self.stage)
+        if result.failure():
+            raise StageExecutionError(self.stage, result.failure())
+        if result.left_out and self.output == "json":
+            raise StageExecutionError(self.stage, f"command {result.command!r} printed {result.left_out} bytes more than is read as JSON")
+        text = result.text.rstrip("\r\n")  # as a shell's $(…) does, so that it can be filled into another argument
+        return answer_value(text, self.output, f"command {result.command!r}", self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpWork:
+    """A request; what is answered is the output, and any status but a good one is a failed attempt."""
+
+    stage: str
+    method: str
+    url: Template
+    body: Any = None
+    """A JSON value whose texts are templates; None for no body."""
+    headers: Mapping[str, Template] = field(default_factory=dict)
+    output: str | None = None
+    """How the answer is read: text, json or lines; None as the server calls it."""
+    timeout: float = 60.0
+
+    async def run(self, values: Mapping[str, Any], ctx: StageContext) -> Any:
+        """What the server answered."""
+        call = HttpCall(
+            method=self.method,
+            url=self.url.text_for(values, functools.partial(urllib.parse.quote, safe="")),
+            body=_filled(self.body, values),
+            headers={name: value.text_for(values) for name, value in self.headers.items()},
+            timeout=self.timeout,
+            idempotency_key=ctx.idempotency_key,
+        )
+        answer = await send(call, self.stage)
+        if isinstance(answer, Retry):
+            return answer
+        kind = self.output or ("json" if answer.is_json else "text")
+        return answer_value(answer.text, kind, f"{call.method} {call.url}", self.stage)
+
+
+def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(value, Template):
+        return value.value_for(values)
+    if isinstance(value, list):
+        return [_filled(part, values) for part in value]
+    if isinstance(value, dict):
+        return {key: _filled(part, values) for key, part in value.items()}
+    return value

@@ -1,0 +1,188 @@
+"""What crosses between the engine and the child process of one attempt: lines of JSON, one message each.
+
+The engine begins with a `Request`. The child tells `Progress` and `Log`, asks with `MemoAsked` and `SleepAsked`, and ends with
+`Done` or with `raised.Raised`. The engine answers with `Compute` and `Answer`, and may say `Cancel` at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+
+from treadle_tui.engine.attempt_record import AttemptRecord
+from treadle_tui.engine.codec import (
+    decision_from_json,
+    decision_to_json,
+    feedback_from_json,
+    feedback_to_json,
+    review_from_json,
+    review_to_json,
+    verdict_from_json,
+    verdict_to_json,
+)
+from treadle_tui.engine.errors import StageExecutionError
+from treadle_tui.engine.items import ItemType
+from treadle_tui.engine.json_values import NotEncodable, encode_json
+from treadle_tui.engine.outcomes import Completed, Failed, FanOut, NeedsReview, Retry, Skipped, StageOutcome, SubTask
+from treadle_tui.engine.runner.raised import Raised
+from treadle_tui.engine.stage import StageContext
+from treadle_tui.engine.store.results import Work
+from treadle_tui.engine.store.statements import from_json, to_json
+
+_FACTS = ("item_id", "stage_name", "workflow", "attempt", "max_attempts", "subtask", "subtask_metadata", "idempotency_key")
+"""Of a context, what is a JSON value by itself."""
+
+
+# --- from the engine ------------------------------------------------------------------------------------------------
+
+
+class Request(msgspec.Struct, tag="request"):
+    """One attempt to run, and where its code is found."""
+
+    module: str
+    """Name of the workflow's module; empty for a definition file."""
+    file: str
+    package: str
+    """For a module `__main__`: the package it belongs to, empty for a plain script."""
+    workflow: str
+    stage: str
+    work: Work
+    item: msgspec.Raw
+    context: dict[str, Any]
+    results: dict[str, Any]
+    """For `Work.REDUCE`: outputs by subtask name."""
+    arguments: list[str]
+    """The engine's `sys.argv`: a workflow file may look at it."""
+
+
+class Compute(msgspec.Struct, tag="compute"):
+    """There is no memo of that key yet: compute it."""
+
+    number: int
+
+
+class Answer(msgspec.Struct, tag="answer"):
+    """What was asked for, or why there is none."""
+
+    number: int
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    error: Raised | None = None
+
+
+class Cancel(msgspec.Struct, tag="cancel"):
+    """The attempt is wanted no longer; SIGTERM follows."""
+
+
+FromEngine = Request | Compute | Answer | Cancel
+
+
+# --- from the child -------------------------------------------------------------------------------------------------
+
+
+class Progress(msgspec.Struct, tag="progress"):
+    """How far the attempt is."""
+
+    fraction: float
+    message: str
+
+
+class Log(msgspec.Struct, tag="log"):
+    """A line the attempt wrote."""
+
+    message: str
+
+
+class MemoAsked(msgspec.Struct, tag="memo"):
+    """`ctx.memo` was called."""
+
+    number: int
+    key: Any
+
+
+class Computed(msgspec.Struct, tag="computed"):
+    """The memo's function has ended; None as `value` when it raised, which the child then does itself."""
+
+    number: int
+    value: msgspec.Raw | None
+
+
+class SleepAsked(msgspec.Struct, tag="sleep"):
+    """`ctx.sleep` was called: the engine's clock decides when it ends."""
+
+    number: int
+    seconds: float
+
+
+class Done(msgspec.Struct, tag="done"):
+    """The code has answered."""
+
+    outcome: dict[str, Any]
+    statements: list[Any]
+
+
+FromChild = Progress | Log | MemoAsked | Computed | SleepAsked | Done | Raised
+
+_encode = msgspec.json.Encoder().encode
+decode_from_engine = msgspec.json.Decoder(FromEngine).decode
+decode_from_child = msgspec.json.Decoder(FromChild).decode
+
+
+def encode_message(message: FromEngine | FromChild) -> bytes:
+    """The message as one line."""
+    return _encode(message) + b"\n"
+
+
+# --- the work item --------------------------------------------------------------------------------------------------
+
+
+def item_to_json(item: Any) -> msgspec.Raw:
+    """The item as `ItemType.decode` understands it; an object that is no JSON value, by its fields."""
+    try:
+        return msgspec.Raw(encode_json(item, "the item"))
+    except NotEncodable:
+        return msgspec.Raw(ItemType().encode(item)[1])
+
+
+# --- the context ----------------------------------------------------------------------------------------------------
+
+
+def context_to_json(ctx: StageContext) -> dict[str, Any]:
+    """All an attempt is told, in plain JSON values."""
+    return {
+        **{name: getattr(ctx, name) for name in _FACTS},
+        "feedback": None if ctx.feedback is None else feedback_to_json(ctx.feedback),
+        "previous_attempts": [_record_to_json(record) for record in ctx.previous_attempts],
+        "upstream": ctx.upstream,
+        "values": ctx.values,
+        "decisions": {stage: decision_to_json(decision) for stage, decision in ctx.decisions.items()},
+    }
+
+
+def context_from_json(value: dict[str, Any], services: Any, sleep: Callable[[float], Any]) -> StageContext:
+    """The context again, served by `services`."""
+    decisions = {stage: decision_from_json(decision) for stage, decision in value["decisions"].items()}
+    return StageContext(
+        **{name: value[name] for name in _FACTS},
+        feedback=feedback_from_json(value["feedback"]),
+        previous_attempts=[_record_from_json(record) for record in value["previous_attempts"]],
+        upstream=value["upstream"],
+        values=value["values"],
+        decisions={stage: decision for stage, decision in decisions.items() if decision is not None},
+        services=services,
+        sleep=sleep,
+    )
+
+
+def _record_to_json(record: AttemptRecord) -> dict[str, Any]:
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    values["verdict"] = None if record.verdict is None else verdict_to_json(record.verdict)
+    values["feedback"] = None if record.feedback is None else feedback_to_json(record.feedback)
+    return values
+
+
+def _record_from_json(value: dict[str, Any]) -> AttemptRecord:
+    verdict, feedback = verdict_from_json(value.pop("verdict")), feedback_from_json(value.pop("feedback"))
+    return msgspec.structs.replace if False else _with(msgspec.convert(value, AttemptRecord), verdict, feedback)  # type: ignore[return-value]
