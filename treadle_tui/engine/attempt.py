@@ -92,9 +92,7 @@ class Resolution:
     @property
     def output_type(self) -> OutputType:
         """What the output must be."""
-        if self.claim.work is not Work.SUBTASK:
-            return self.definition.output
-        return self.definition.each.output if self.definition.each is not None else OutputType()
+        return self.definition.subtask_output if self.claim.work is Work.SUBTASK else self.definition.output
 
     @property
     def max_attempts(self) -> int:

@@ -271,10 +271,7 @@ class Engine:
         if item is None or item.workflow not in self.workflows or not self.workflows[item.workflow].has_stage(stage):
             return
         definition = self.workflows[item.workflow].definition(stage)
-        if subtask is None:
-            definition.output.validate(output)
-        elif definition.each is not None:
-            definition.each.output.validate(output)
+        (definition.output if subtask is None else definition.subtask_output).validate(output)
 
     async def reopen_review(self, item_id: str, stage: str, by: str = "", subtask: str | None = None) -> None:
         """Take a decision back: the review waits again. Raises `ReviewConflict` once a dependent has started."""

@@ -7,7 +7,7 @@ The engine begins with a `Request`. The child tells `Progress` and `Log`, asks w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
@@ -185,4 +185,65 @@ def _record_to_json(record: AttemptRecord) -> dict[str, Any]:
 
 def _record_from_json(value: dict[str, Any]) -> AttemptRecord:
     verdict, feedback = verdict_from_json(value.pop("verdict")), feedback_from_json(value.pop("feedback"))
-    return msgspec.structs.replace if False else _with(msgspec.convert(value, AttemptRecord), verdict, feedback)  # type: ignore[return-value]
+    return replace(msgspec.convert(value, AttemptRecord), verdict=verdict, feedback=feedback)
+
+
+# --- the outcome ----------------------------------------------------------------------------------------------------
+
+
+def done(outcome: StageOutcome, ctx: StageContext) -> Done:
+    """The message that ends an attempt. Raises `NotEncodable`, or TypeError, for what JSON cannot hold."""
+    return Done(_outcome_to_json(outcome, ctx.stage_name), to_json(ctx.statements))
+
+
+def _outcome_to_json(outcome: StageOutcome, stage: str) -> dict[str, Any]:
+    match outcome:
+        case Completed(output, summary):
+            return {"kind": "completed", "output": _output(output, stage), "summary": _text(summary)}
+        case NeedsReview(output, data, summary):
+            review = None if data is None else review_to_json(data)
+            return {"kind": "needs_review", "output": _output(output, stage), "data": review, "summary": _text(summary)}
+        case Skipped(reason):
+            return {"kind": "skipped", "reason": _text(reason)}
+        case FanOut(subtasks):
+            return {"kind": "fan_out", "subtasks": [_subtask_to_json(each, stage) for each in subtasks]}
+        case Retry(reason, after):
+            return {"kind": "retry", "reason": _text(reason), "after": after}
+        case Failed(error):
+            return {"kind": "failed", "error": _text(error)}
+        case _:
+            raise StageExecutionError(stage, f"answered with {type(outcome).__name__}, which is no outcome this engine knows")
+
+
+def _output(output: Any, stage: str) -> msgspec.Raw:
+    return msgspec.Raw(encode_json(output, "the output", stage))
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _subtask_to_json(declared: Any, stage: str) -> dict[str, Any]:
+    if not isinstance(declared, SubTask):
+        return {"plain": msgspec.Raw(encode_json(declared, "a subtask", stage))}
+    metadata = msgspec.Raw(encode_json(declared.metadata, f"the metadata of subtask {declared.name!r}", stage))
+    return {"name": msgspec.Raw(encode_json(declared.name, "the name of a subtask", stage)), "metadata": metadata}
+
+
+def outcome_of(answer: Done, ctx: StageContext) -> StageOutcome:
+    """The outcome again; the statements it came with are kept by `ctx`."""
+    ctx.statements[:] = from_json(answer.statements)
+    value = dict(answer.outcome)
+    match value.pop("kind"):
+        case "completed":
+            return Completed(**value)
+        case "needs_review":
+            return NeedsReview(value["output"], review_from_json(value["data"]), value["summary"])
+        case "skipped":
+            return Skipped(**value)
+        case "fan_out":
+            return FanOut([each["plain"] if "plain" in each else SubTask(**each) for each in value["subtasks"]])
+        case "retry":
+            return Retry(**value)
+        case _:
+            return Failed(**value)
