@@ -1,0 +1,226 @@
+"""Folding text: labelled values, paragraphs and tables under headings, drawn for a width and folded by a person.
+
+What a review shows, and what an item's page shows, is an outline. Nodes make their children when they are opened, so a large
+output costs what is unfolded of it. Fold state belongs to a node's key: it survives when the outline is made again from newer
+data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from treadle_tui.board.safe_text import fit, shorten, shorten_middle, width_of, wrap
+
+INDENT = 2
+OPEN_SIGN, CLOSED_SIGN = "▾ ", "▸ "
+_LABEL_MOST = 32
+_LABEL_GAP = 2
+_TEXT_LEAST = 16
+
+
+class Tone(str, Enum):
+    """How a piece of text is meant; themes decide how it looks."""
+
+    PLAIN = "plain"
+    MUTED = "muted"
+    LABEL = "label"
+    HEADING = "heading"
+    PENDING = "pending"
+    RUNNING = "running"
+    RETRY_WAIT = "retry-wait"
+    AWAITING_REVIEW = "awaiting-review"
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Span(NamedTuple):
+    """Safe text in one tone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+Key = tuple[str, ...]
+"""A node's path: its own name behind its parent's key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of short texts under column names; drawn as a table where it fits, else its node's children are shown."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Span, ...], ...]
+
+    def widths(self) -> list[int]:
+        """Cells each column needs."""
+        columns = zip(self.names, *([span.text for span in row] for row in self.rows), strict=True)
+        return [max(map(width_of, column)) for column in columns]
+
+    def fits(self, width: int) -> bool:
+        """Whether it can be drawn in so many cells."""
+        return sum(self.widths()) + _LABEL_GAP * (len(self.names) - 1) <= width
+
+    def lines(self) -> Iterator[tuple[Span, ...]]:
+        """The column names, then the rows."""
+        widths = self.widths()
+        yield self._line([Span(name, Tone.MUTED) for name in self.names], widths)
+        for row in self.rows:
+            yield self._line(row, widths)
+
+    def _line(self, spans: Sequence[Span], widths: Sequence[int]) -> tuple[Span, ...]:
+        gap = " " * _LABEL_GAP
+        return tuple(Span(fit(span.text, width) + gap, span.tone) for span, width in zip(spans, widths, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A line of an outline, and what can be unfolded from it."""
+
+    key: Key
+    label: str = ""
+    """Safe text in front; padded to the same width as the labels beside it."""
+    spans: tuple[Span, ...] = ()
+    """Behind the label, on the same line."""
+    folded_spans: tuple[Span, ...] = ()
+    """Shown behind these while it is folded: what unfolding would show."""
+    paragraphs: tuple[str, ...] = ()
+    """Safe lines behind the label, wrapped to the width; instead of `spans`."""
+    tone: Tone = Tone.PLAIN
+    """Of the paragraphs."""
+    label_tone: Tone = Tone.LABEL
+    make_children: Callable[[], Sequence[Node]] | None = None
+    table: Table | None = None
+    starts_open: bool = False
+
+    @property
+    def is_foldable(self) -> bool:
+        """Whether something can be unfolded from it."""
+        return self.make_children is not None or self.table is not None
+
+
+class OutlineLine(NamedTuple):
+    """One line as it is drawn."""
+
+    spans: tuple[Span, ...]
+    node: Node
+    is_first: bool
+    """Whether it is the line of the node itself, where a cursor may stand."""
+    parent: int
+    """Number of the line of the node above; -1 at the top."""
+
+
+@dataclass(slots=True)
+class Outline:
+    """Nodes, which of them are unfolded, and their lines for a width."""
+
+    nodes: Sequence[Node] = ()
+    _folds: dict[Key, bool] = field(default_factory=dict)
+    _children: dict[Key, Sequence[Node]] = field(default_factory=dict)
+    _lines: list[OutlineLine] = field(default_factory=list)
+    _width: int = -1
+
+    def replace(self, nodes: Sequence[Node]) -> None:
+        """Show newer nodes; what was unfolded by hand stays so."""
+        self.nodes = nodes
+        self._children.clear()
+        self._width = -1
+
+    def is_open(self, node: Node) -> bool:
+        """Whether the node is unfolded."""
+        return node.is_foldable and self._folds.get(node.key, node.starts_open)
+
+    def fold(self, node: Node, is_open: bool) -> bool:
+        """Fold or unfold a node; whether that changed anything."""
+        if not node.is_foldable or self.is_open(node) == is_open:
+            return False
+        self._folds[node.key] = is_open
+        self._width = -1
+        return True
+
+    def fold_all(self, is_open: bool) -> None:
+        """Fold everything, or unfold everything one level at a time."""
+        for line in self.lines(max(self._width, 1)):
+            if line.is_first:
+                self._folds[line.node.key] = is_open
+        self._width = -1
+
+    def lines(self, width: int) -> list[OutlineLine]:
+        """Every line of what is unfolded, none wider than `width`."""
+        if width != self._width:
+            self._lines = []
+            self._draw(self.nodes, 0, width, -1)
+            self._width = width
+        return self._lines
+
+    def _draw(self, nodes: Sequence[Node], depth: int, width: int, parent: int) -> None:
+        label_width = _label_width(nodes)
+        has_folds = any(node.is_foldable for node in nodes)
+        for node in nodes:
+            at = len(self._lines)
+            sign = (OPEN_SIGN if self.is_open(node) else CLOSED_SIGN) if node.is_foldable else "  " if has_folds or depth else ""
+            indent = " " * (INDENT * depth)
+            lead = Span(indent + sign, Tone.MUTED)
+            spans_of_node = node.spans if self.is_open(node) else (*node.spans, *node.folded_spans)
+            for number, spans in enumerate(_node_lines(node, spans_of_node, lead, label_width, width)):
+                self._lines.append(OutlineLine(spans, node, number == 0, parent))
+            if self.is_open(node):
+                self._draw_inside(node, depth + 1, width, at)
+
+    def _draw_inside(self, node: Node, depth: int, width: int, at: int) -> None:
+        room = width - INDENT * depth - INDENT
+        if node.table is not None and (node.make_children is None or node.table.fits(room)):
+            indent = Span(" " * (INDENT * depth + INDENT))
+            for spans in node.table.lines():
+                self._lines.append(OutlineLine(_clip((indent, *spans), width), node, False, at))
+        elif node.make_children is not None:
+            if node.key not in self._children:
+                self._children[node.key] = node.make_children()
+            self._draw(self._children[node.key], depth, width, at)
+
+
+def _label_width(nodes: Sequence[Node]) -> int:
+    """How wide labels that stand in front of a value are, so that the values stand in one column."""
+    return max((min(width_of(node.label), _LABEL_MOST) for node in nodes if node.paragraphs or node.spans or node.folded_spans), default=0)
+
+
+def _fitted(label: str, width: int) -> str:
+    """The label in so many cells, the ends of a long one kept, and a gap."""
+    return fit(shorten_middle(label, width), width) + " " * _LABEL_GAP
+
+
+def _node_lines(node: Node, spans: Sequence[Span], lead: Span, label_width: int, width: int) -> Iterator[tuple[Span, ...]]:
+    if not node.paragraphs:
+        label = _fitted(node.label, label_width) if spans and node.label else shorten(node.label, width)
+        yield _clip((lead, Span(label, node.label_tone), *spans), width)
+        return
+    label = _fitted(node.label, label_width) if node.label else ""
+    margin = width_of(lead.text) + width_of(label)
+    if label and width - margin < _TEXT_LEAST:  # too narrow to stand beside it: below it
+        yield _clip((lead, Span(node.label, node.label_tone)), width)
+        label, margin = "", width_of(lead.text) + INDENT
+        lead = Span(" " * margin)
+    first: tuple[Span, ...] = (lead, Span(label, node.label_tone))
+    for paragraph in node.paragraphs:
+        for text in wrap(paragraph, width - margin):
+            yield _clip((*first, Span(text, node.tone)), width)
+            first = (Span(" " * margin),)
+
+
+def _clip(spans: Sequence[Span], width: int) -> tuple[Span, ...]:
+    """The spans cut to `width` cells, empty ones left out."""
+    clipped: list[Span] = []
+    for text, tone in spans:
+        taken = width_of(text)
+        if taken > width:
+            text = shorten(text, width)
+        if text:
+            clipped.append(Span(text, tone))
+        width -= taken
+        if width <= 0:
+            break
+    return tuple(clipped)

@@ -1,0 +1,126 @@
+"""One review as a person is shown it, at the version their decision will name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from treadle_tui.board.data_outline import data_node, data_nodes
+from treadle_tui.board.history_outline import DOT, attempts_node, feedback_nodes, verdict_nodes
+from treadle_tui.board.outline import Node, Tone
+from treadle_tui.board.safe_text import safe_line, safe_paragraphs
+from treadle_tui.board.time_text import age
+from treadle_tui.engine.attempt_record import AttemptRecord
+from treadle_tui.engine.quality import Accepted, Rejected
+from treadle_tui.engine.review import ReviewData, ReviewDecision
+from treadle_tui.engine.states import StageState, StageStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSubject:
+    """What is to be decided."""
+
+    item_id: str
+    workflow: str
+    stage: str
+    subtask: str | None = None
+    state: StageState = StageState.AWAITING_REVIEW
+    version: int = 0
+    attempt: int = 0
+    max_attempts: int | None = None
+    """None when the workflow is not at hand."""
+    review: ReviewData | None = None
+    waiting_since: datetime | None = None
+    output: Any = None
+    decision: ReviewDecision | None = None
+    """Somebody's decision, when it has been made already."""
+    attempts: Sequence[AttemptRecord] = ()
+    reasons: Sequence[str] = ()
+    """Preset reasons for a rejection."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it can be decided."""
+        return self.state is StageState.AWAITING_REVIEW
+
+    @property
+    def title(self) -> str:
+        """ "requests 2.32 › judge", safe to draw."""
+        return " › ".join(safe_line(part) for part in (self.item_id, self.stage, self.subtask) if part)
+
+    @property
+    def summary(self) -> str:
+        """The question in one sentence."""
+        return self.review.summary if self.review and self.review.summary else f"{self.stage} asks for a decision"
+
+    def standing(self, now: datetime) -> str:
+        """ "waiting 14m · attempt 2/3"."""
+        parts = [f"waiting {age(self.waiting_since, now)}" if self.waiting_since else "waiting"]
+        if self.attempt and (self.attempt > 1 or (self.max_attempts or 1) > 1):
+            parts.append(f"attempt {self.attempt}" + (f"/{self.max_attempts}" if self.max_attempts else ""))
+        return DOT.join(parts)
+
+
+def review_subject(
+    item_id: str,
+    workflow: str,
+    stage: str,
+    subtask: str | None,
+    status: StageStatus,
+    attempts: Sequence[AttemptRecord] = (),
+    *,
+    max_attempts: int | None = None,
+    reasons: Sequence[str] = (),
+) -> ReviewSubject | None:
+    """The review of a stage, or of one of its subtasks; None when there is no such subtask."""
+    found = status if subtask is None else next((each for each in status.subtasks if each.name == subtask), None)
+    if found is None:
+        return None
+    return ReviewSubject(
+        item_id=item_id,
+        workflow=workflow,
+        stage=stage,
+        subtask=subtask,
+        state=found.state,
+        version=found.version,
+        attempt=found.attempt,
+        max_attempts=max_attempts,
+        review=found.review,
+        waiting_since=(found.review.created_at if found.review else None) or found.updated_at,
+        output=found.output,
+        decision=found.decision,
+        attempts=attempts,
+        reasons=reasons,
+    )
+
+
+def review_outline(subject: ReviewSubject, now: datetime) -> list[Node]:
+    """What the stage tells the person, why it asks, what it made, and how it went before."""
+    nodes = _why_nodes(subject)
+    details = subject.review.details if subject.review else None
+    if isinstance(details, str):
+        nodes.append(Node(("details",), paragraphs=tuple(safe_paragraphs(details))))
+    elif details is not None:
+        nodes += data_nodes(details, ("details",))
+    if subject.output is not None:
+        nodes.append(data_node("output", subject.output, ("output",), depth=0 if details is None else 1))
+    if len(subject.attempts) > 1:
+        nodes.append(attempts_node(subject.attempts, (), now))
+    return nodes
+
+
+def _why_nodes(subject: ReviewSubject) -> list[Node]:
+    """The latest attempt's verdict or error: the reason a person is asked."""
+    if not subject.attempts:
+        return []
+    latest = max(subject.attempts, key=lambda attempt: attempt.number)
+    nodes: list[Node] = []
+    if latest.error:
+        nodes.append(Node(("why", "error"), "error", paragraphs=tuple(safe_paragraphs(latest.error)), tone=Tone.FAILED))
+    if latest.verdict is not None and not isinstance(latest.verdict, Accepted):
+        nodes += verdict_nodes(latest.verdict, ("why",))
+    if latest.feedback is not None and not isinstance(latest.verdict, Rejected):
+        nodes += feedback_nodes(latest.feedback, ("why",))
+    return nodes

@@ -1,0 +1,44 @@
+"""How the engine behind the screen is doing, as the header says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Phase(str, Enum):
+    """Where the engine is in its life."""
+
+    #: The database is being opened.
+    OPENING = "opening"
+    #: The database is open and can be read; the workflows are being loaded.
+    OPEN = "open"
+    #: Stages run as they become ready.
+    RUNNING = "running"
+    #: The engine has failed; the database can still be read.
+    STOPPED = "stopped"
+    #: The database could not be opened.
+    UNOPENED = "unopened"
+    #: An orderly stop is under way.
+    STOPPING = "stopping"
+    #: Everything has been let go.
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A phase, and the sentence that belongs to it."""
+
+    phase: Phase = Phase.OPENING
+    words: str = ""
+    """What went wrong, or holds things up; empty when nothing does."""
+
+    @property
+    def can_read(self) -> bool:
+        """Whether there is a database to read."""
+        return self.phase in (Phase.OPEN, Phase.RUNNING, Phase.STOPPED)
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether a person should look."""
+        return self.phase in (Phase.STOPPED, Phase.UNOPENED)
