@@ -1,0 +1,1 @@
+"""What is drawn. Widgets show board data and post messages; they never touch the engine."""

@@ -1,0 +1,193 @@
+"""The two lines at the top: which database and workflow, how the engine is, what waits, and totals by state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from treadle_tui.board.safe_text import safe_line, shorten_middle
+from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.widgets.span_line import Piece, line_of, pieces_width
+
+if TYPE_CHECKING:
+    from treadle_tui.board.tally import Tally
+
+_RUNNING_FRAMES = "◐◓◑◒"
+_FRAME_SECONDS = 0.4  # slow enough to be calm, fast enough to be alive
+_MESSAGE_SECONDS = 6.0
+_GAP = "   "
+_PHASE_WORDS = {
+    Phase.OPENING: "opening …",
+    Phase.OPEN: "loading workflows …",
+    Phase.STOPPED: "engine stopped",
+    Phase.UNOPENED: "not opened",
+    Phase.STOPPING: "stopping …",
+    Phase.CLOSED: "closed",
+}
+
+
+class BoardHeader(Widget):
+    """Two lines; nothing in them moves unless something runs."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "board-header--name",
+        "board-header--place",
+        "board-header--quiet",
+        "board-header--badge",
+        "board-header--trouble",
+        "board-header--message",
+        "board-header--pending",
+        "board-header--running",
+        "board-header--retry-wait",
+        "board-header--awaiting-review",
+        "board-header--completed",
+        "board-header--skipped",
+        "board-header--failed",
+        "board-header--cancelled",
+    }
+    """
+    | Class | Description |
+    | :- | :- |
+    | `board-header--name`, `--place` | The program's name; database and workflow |
+    | `board-header--badge` | How many reviews wait |
+    | `board-header--trouble`, `--message`, `--quiet` | A failure, the latest message, everything else |
+    | `board-header--pending` … `--cancelled` | Totals, by state |
+    """
+
+    DEFAULT_CSS = """
+    BoardHeader {
+        height: 2;
+        width: 1fr;
+        background: $background;
+        color: $foreground;
+        & > .board-header--name { color: $accent; text-style: bold; }
+        & > .board-header--place { color: $foreground; }
+        & > .board-header--quiet { color: $quiet; }
+        & > .board-header--badge { color: $state-awaiting-review; text-style: bold; }
+        & > .board-header--trouble { color: $state-failed; text-style: bold; }
+        & > .board-header--message { color: $foreground; }
+        & > .board-header--pending { color: $state-pending; }
+        & > .board-header--running { color: $state-running; }
+        & > .board-header--retry-wait { color: $state-retry-wait; }
+        & > .board-header--awaiting-review { color: $state-awaiting-review; }
+        & > .board-header--completed { color: $state-completed; }
+        & > .board-header--skipped { color: $state-skipped; }
+        & > .board-header--failed { color: $state-failed; }
+        & > .board-header--cancelled { color: $state-cancelled; }
+    }
+    """
+
+    ALLOW_SELECT = False
+
+    database: reactive[str] = reactive("")
+    """The database's name, as it was given."""
+    workflow: reactive[str] = reactive("")
+    """The workflow whose items are shown."""
+    standing: reactive[Standing] = reactive(Standing())
+    """How the engine is."""
+    tally: reactive[Tally | None] = reactive(None)
+    """Totals of the workflow shown; None before they are known."""
+    waiting: reactive[int] = reactive(0)
+    """Reviews that wait, of all workflows, subtasks included."""
+    message: reactive[str] = reactive("")
+    """The latest thing that happened because of the person; goes by itself."""
+
+    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._frame = 0
+        self._animation: Timer | None = None
+        self._forgetting: Timer | None = None
+
+    def say(self, message: str) -> None:
+        """Show a message for a while."""
+        if self._forgetting is not None:
+            self._forgetting.stop()
+        self.message = safe_line(message)
+        self._forgetting = self.set_timer(_MESSAGE_SECONDS, self._forget)
+
+    def render_line(self, y: int) -> Strip:
+        """The place and the engine above; totals and the message below."""
+        return self._place_line() if y == 0 else self._totals_line()
+
+    @property
+    def is_animated(self) -> bool:
+        """Whether something runs, so that the sign beside it turns."""
+        return self.tally is not None and self.tally.is_running and self.standing.phase is Phase.RUNNING
+
+    def watch_tally(self) -> None:
+        """Turn the sign only while something runs."""
+        self._turn_sign()
+
+    def watch_standing(self) -> None:
+        """Turn the sign only while something runs."""
+        self._turn_sign()
+
+    def _turn_sign(self) -> None:
+        if self.is_animated and self._animation is None:
+            self._animation = self.set_interval(_FRAME_SECONDS, self._next_frame)
+        elif not self.is_animated and self._animation is not None:
+            self._animation.stop()
+            self._animation = None
+
+    def _next_frame(self) -> None:
+        self._frame = (self._frame + 1) % len(_RUNNING_FRAMES)
+        self.refresh()
+
+    def _forget(self) -> None:
+        self.message = ""
+
+    def _style(self, part: str) -> Style:
+        return self.get_component_rich_style(f"board-header--{part}", partial=True)
+
+    def _place_line(self) -> Strip:
+        right = self._engine_pieces()
+        room = max(8, self.size.width - pieces_width(right) - len("  treadle  "))
+        place = shorten_middle(safe_line(self.database), max(8, room // 2))
+        left: list[Piece] = [("  treadle", self._style("name")), ("  " + place, self._style("place"))]
+        if self.workflow:
+            left.append((f" · {safe_line(self.workflow)}", self._style("quiet")))
+        return line_of(left, right, self.size.width, self.rich_style)
+
+    def _engine_pieces(self) -> list[Piece]:
+        pieces: list[Piece] = []
+        if self.waiting:
+            from treadle_tui.engine.states import StageState
+
+            words = f"{StageState.AWAITING_REVIEW.glyph} {self.waiting:,} waiting"
+            pieces += [(words, self._style("badge")), (_GAP, Style.null())]
+        pieces += [self._engine_piece(), ("  ", Style.null())]
+        return pieces
+
+    def _engine_piece(self) -> Piece:
+        standing = self.standing
+        if standing.phase is Phase.RUNNING and standing.words:
+            return f"! {safe_line(standing.words)}", self._style("trouble")
+        if standing.phase is Phase.RUNNING:
+            sign = _RUNNING_FRAMES[self._frame] if self.is_animated else "○"
+            return (f"{sign} running", self._style("running")) if self.is_animated else (f"{sign} idle", self._style("quiet"))
+        sign = "!" if standing.is_failed else "…"
+        return f"{sign} {_PHASE_WORDS[standing.phase]}", self._style("trouble" if standing.is_failed else "quiet")
+
+    def _totals_line(self) -> Strip:
+        width = self.size.width
+        if self.standing.is_failed:
+            return line_of([(f"  {safe_line(self.standing.words)}", self._style("trouble"))], [], width, self.rich_style)
+        message: list[Piece] = [(self.message + "  ", self._style("message"))] if self.message else []
+        totals = self._totals(with_words=True)
+        if pieces_width(totals) + pieces_width(message) + 4 > width:
+            totals = self._totals(with_words=False)
+        if message and pieces_width(totals) + pieces_width(message) + 2 > width:
+            return line_of([("  ", Style.null()), *message], [], width, self.rich_style)
+        return line_of(totals, message, width, self.rich_style)
+
+    def _totals(self, *, with_words: bool) -> list[Piece]:
+        pieces: list[Piece] = [("  ", Style.null())]
+        for state, count in self.tally.in_order() if self.tally is not None else ():
+            name = state.word if with_words else state.letter
+            pieces.append((f"{state.glyph} {count:,} {name}{_GAP}", self._style(state.value.replace("_", "-"))))
+        return pieces

@@ -1,0 +1,170 @@
+"""Turns lines of the board into strips of styled text. Knows columns and styles; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from treadle_tui.board.board import BoardLine
+from treadle_tui.board.cell_text import UNREAD, cell_text, shown_state, subtask_text
+from treadle_tui.board.columns import GAP, GUTTER, Column, ColumnPlan, VisibleColumns
+from treadle_tui.board.safe_text import fit, safe_line, shorten_middle, width_of
+from treadle_tui.board.tally import Tally
+from treadle_tui.engine.states import StageState
+
+CURSOR_BAR = "▌"
+MARK = "●"
+_BRANCH, _LAST_BRANCH = "  ├ ", "  └ "
+
+
+@dataclass(frozen=True, slots=True)
+class GridStyles:
+    """The styles of the grid's parts, resolved for the present theme."""
+
+    base: Style
+    cursor_row: Style
+    cursor_cell: Style
+    cursor_bar: Style
+    head: Style
+    head_at_cursor: Style
+    child: Style
+    faint: Style
+    pill: Style
+    states: dict[StageState, Style]
+
+    @classmethod
+    def resolve(cls, component: Callable[[str], Style], partial: Callable[[str], Style]) -> GridStyles:
+        """Ask a widget for its component styles: whole ones for backgrounds, partial ones to lay over them."""
+        return cls(
+            base=component("base"),
+            cursor_row=component("cursor-row"),
+            cursor_cell=component("cursor-cell"),
+            cursor_bar=partial("cursor-bar"),
+            head=component("head"),
+            head_at_cursor=partial("head-at-cursor"),
+            child=partial("child"),
+            faint=partial("faint"),
+            pill=component("pill"),
+            states={state: partial(state.value.replace("_", "-")) for state in StageState},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GridPainter:
+    """Draws for one plan of columns and one set of styles; made anew when either changes."""
+
+    plan: ColumnPlan
+    visible: VisibleColumns
+    styles: GridStyles
+
+    def line(self, line: BoardLine, cursor_stage: str | None, *, is_marked: bool) -> Strip:
+        """An item's line or a subtask's; `cursor_stage` when the cursor is on it."""
+        base = self.styles.base if cursor_stage is None else self.styles.cursor_row
+        segments = [*self._gutter(base, is_cursor=cursor_stage is not None, is_marked=is_marked), self._name(line, base)]
+        x = GUTTER + self.plan.item_width
+        for column in self.visible.columns:
+            text, style = self._cell(line, column)
+            if column.stage == cursor_stage:
+                segments += self._cursor_cell(text, style, column, x)
+            else:
+                segments += [Segment(" " * (column.x - x), base), Segment(fit(text, column.width), base + style)]
+            x = column.x + column.width
+        return self._finish(segments, x, base)
+
+    def _cursor_cell(self, text: str, style: Style, column: Column, x: int) -> Iterator[Segment]:
+        """The cell as a block that is one cell wider than its text on either side."""
+        row = self.styles.cursor_row
+        block = min(max(width_of(text), 3) + 1, column.width)
+        yield Segment(" " * (column.x - x - 1), row)
+        yield Segment(" " + fit(text, block), self.styles.cursor_cell)
+        yield Segment(" " * (column.width - block), row)
+
+    def blank(self) -> Strip:
+        """Below the last line."""
+        return Strip([Segment(" " * self.plan.width, self.styles.base)], self.plan.width)
+
+    def head(self, cursor_stage: str) -> Strip:
+        """The stages' names; the cursor's stands out."""
+        head = self.styles.head
+        left = f"‹ {self.visible.hidden_left}" if self.visible.hidden_left else ""
+        lead = fit("item", self.plan.item_width - len(left)) + left
+        segments = [Segment(" " * GUTTER, head), Segment(lead, head)]
+        x = GUTTER + self.plan.item_width
+        for column in self.visible.columns:
+            style = head + self.styles.head_at_cursor if column.stage == cursor_stage else head
+            segments.append(Segment(" " * (column.x - x), head))
+            segments.append(Segment(fit(shorten_middle(safe_line(column.stage), column.width), column.width), style))
+            x = column.x + column.width
+        return self._finish(segments, x, head)
+
+    def tallies(self, tally: Tally, newcomers: int) -> Strip:
+        """Under the names: how many there are, and what waits and what failed per stage."""
+        head = self.styles.head
+        segments = [Segment(" " * GUTTER, head), *self._count(tally.items, newcomers)]
+        x = GUTTER + self.plan.item_width
+        for column in self.visible.columns:
+            segments.append(Segment(" " * (column.x - x), head))
+            segments += self._stage_tally(tally, column)
+            x = column.x + column.width
+        return self._finish(segments, x, head)
+
+    def _gutter(self, base: Style, *, is_cursor: bool, is_marked: bool) -> Iterator[Segment]:
+        yield Segment(CURSOR_BAR if is_cursor else " ", base + self.styles.cursor_bar)
+        yield Segment(MARK if is_marked else " ", base + self.styles.cursor_bar)
+
+    def _name(self, line: BoardLine, base: Style) -> Segment:
+        width = self.plan.item_width
+        if line.stage:
+            name = safe_line(line.child.name) if line.child else UNREAD
+            text = (_LAST_BRANCH if line.is_last_child else _BRANCH) + name
+            return Segment(fit(text, width), base + self.styles.child)
+        if line.row is None:
+            return Segment(fit(UNREAD, width), base + self.styles.faint)
+        return Segment(fit(shorten_middle(safe_line(line.row.item_id), width), width), base)
+
+    def _cell(self, line: BoardLine, column: Column) -> tuple[str, Style]:
+        if line.stage:
+            if line.stage != column.stage or line.child is None:
+                return "", self.styles.faint
+            return subtask_text(line.child), self.styles.states[line.child.state]
+        cell = line.row.cells.get(column.stage) if line.row else None
+        if cell is None:
+            return "", self.styles.faint
+        return cell_text(cell), self.styles.states[shown_state(cell)]
+
+    def _count(self, items: int, newcomers: int) -> Iterator[Segment]:
+        width = self.plan.item_width
+        pill = f" +{newcomers:,} new " if newcomers else ""
+        words = "1 item" if items == 1 else f"{items:,} items"
+        room = max(0, width - width_of(pill))
+        yield Segment(fit(words, room), self.styles.head)
+        if pill:
+            yield Segment(fit(pill, width - room), self.styles.pill)
+
+    def _stage_tally(self, tally: Tally, column: Column) -> Iterator[Segment]:
+        head = self.styles.head
+        left = column.width
+        for state, count in tally.needs_person(column.stage):
+            text = f"{state.glyph}{count:,}"
+            if width_of(text) > left:
+                break
+            yield Segment(text, head + self.styles.states[state])
+            left -= width_of(text)
+            if left:
+                yield Segment(" ", head)
+                left -= 1
+        yield Segment(" " * left, head)
+
+    def _finish(self, segments: list[Segment], x: int, base: Style) -> Strip:
+        """Fill the line to the edge; columns that do not fit are announced there."""
+        width = self.plan.width
+        more = f"{self.visible.hidden_right} ›" if self.visible.hidden_right and base is self.styles.head else ""
+        if more and x + GAP + width_of(more) <= width:
+            segments += [Segment(" " * (width - x - width_of(more)), base), Segment(more, base)]
+        else:
+            segments.append(Segment(" " * max(0, width - x), base))
+        return Strip([segment for segment in segments if segment.text]).adjust_cell_length(width, base)

@@ -1,0 +1,103 @@
+"""The line at the bottom: which keys do what here, generated from the live bindings."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+from rich.style import Style
+from textual import events
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+
+from treadle_tui.board.safe_text import width_of
+from treadle_tui.widgets.span_line import Piece, line_of
+
+_GAP = 3
+
+
+class _Hint(NamedTuple):
+    key: str
+    shown_key: str
+    word: str
+    is_enabled: bool
+
+    @property
+    def cells(self) -> int:
+        return width_of(self.shown_key) + 1 + width_of(self.word)
+
+
+class KeyBar(Widget):
+    """One line of keys and words; what does not fit is in the help. A click on a word presses its key."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"key-bar--key", "key-bar--word", "key-bar--disabled"}
+    """
+    | Class | Description |
+    | :- | :- |
+    | `key-bar--key`, `key-bar--word` | A key, and what it does |
+    | `key-bar--disabled` | Both, when it does nothing at the moment |
+    """
+
+    DEFAULT_CSS = """
+    KeyBar {
+        height: 1;
+        width: 1fr;
+        background: $surface;
+        & > .key-bar--key { color: $accent; text-style: $key-style; }
+        & > .key-bar--word { color: $quiet; }
+        & > .key-bar--disabled { color: $faint; }
+    }
+    """
+
+    ALLOW_SELECT = False
+
+    def __init__(self, indent: int = 2) -> None:
+        """`indent`: blank cells before the first key."""
+        super().__init__()
+        self._indent = indent
+
+    def on_mount(self) -> None:
+        """Follow the bindings of the screen."""
+        self.screen.bindings_updated_signal.subscribe(self, self._bindings_have_changed)
+
+    def _bindings_have_changed(self, screen: Screen[object]) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """As many hints as fit, in the order in which the bindings are declared."""
+        key, word, disabled = (self.get_component_rich_style(f"key-bar--{part}", partial=True) for part in ("key", "word", "disabled"))
+        pieces: list[Piece] = [(" " * self._indent, Style.null())]
+        for number, (_, hint) in enumerate(self._placed_hints()):
+            pieces.append((" " * _GAP if number else "", Style.null()))
+            pieces.append((hint.shown_key + " ", key if hint.is_enabled else disabled))
+            pieces.append((hint.word, word if hint.is_enabled else disabled))
+        return line_of(pieces, [], self.size.width, self.rich_style)
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key whose hint is under the mouse."""
+        event.stop()
+        for x, hint in self._placed_hints():
+            if x <= event.x < x + hint.cells and hint.is_enabled:
+                self.app.simulate_key(hint.key)
+
+    def _placed_hints(self) -> list[tuple[int, _Hint]]:
+        """Hints with their places. What does nothing at the moment goes first when there is not enough room; help and quit stay."""
+        hints = self._hints()
+        room = self.size.width - 2 * self._indent
+        while len(hints) > 1 and sum(hint.cells + _GAP for hint in hints) - _GAP > room:
+            idle = [number for number, hint in enumerate(hints) if not hint.is_enabled]
+            del hints[idle[-1] if idle else max(0, len(hints) - 3)]
+        placed = []
+        x = self._indent
+        for hint in hints:
+            placed.append((x, hint))
+            x += hint.cells + _GAP
+        return placed
+
+    def _hints(self) -> list[_Hint]:
+        hints: dict[str, _Hint] = {}
+        for _, binding, is_enabled, _ in self.screen.active_bindings.values():
+            if binding.show and binding.action not in hints:
+                shown = self.app.get_key_display(binding)
+                hints[binding.action] = _Hint(binding.key, shown, binding.description, is_enabled)
+        return list(hints.values())

@@ -1,0 +1,223 @@
+"""An outline on the screen: folds under headings, scrolled and folded by keys or mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from treadle_tui.board.outline import Node, Outline, OutlineLine, Tone
+
+
+class OutlineView(ScrollView, can_focus=True):
+    """Folding text; draws only what is on the screen."""
+
+    BINDING_GROUP_TITLE = "Text"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="outline.up", tooltip="One line up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="outline.down", tooltip="One line down"),
+        Binding("pageup,K", "page(-1)", "Page up", show=False, id="outline.page_up", tooltip="One screen up"),
+        Binding("pagedown,J,space", "page(1)", "Page down", show=False, id="outline.page_down", tooltip="One screen down"),
+        Binding("home", "top", "Top", show=False, id="outline.top", tooltip="To the beginning"),
+        Binding("end", "bottom", "Bottom", show=False, id="outline.bottom", tooltip="To the end"),
+        Binding("right,l", "unfold", "Unfold", id="outline.unfold", key_display="→", tooltip="Unfold what is under the cursor"),
+        Binding("left,h", "fold", "Fold", show=False, id="outline.fold", tooltip="Fold what is under the cursor, or what it is in"),
+        Binding("L", "unfold_all", "Unfold all", show=False, id="outline.unfold_all", tooltip="Unfold or fold everything shown"),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "outline-view--cursor",
+        "outline-view--muted",
+        "outline-view--label",
+        "outline-view--heading",
+        "outline-view--pending",
+        "outline-view--running",
+        "outline-view--retry-wait",
+        "outline-view--awaiting-review",
+        "outline-view--completed",
+        "outline-view--skipped",
+        "outline-view--failed",
+        "outline-view--cancelled",
+    }
+    """
+    | Class | Description |
+    | :- | :- |
+    | `outline-view--cursor` | The line under the cursor |
+    | `outline-view--muted`, `--label`, `--heading` | Tones of the text |
+    | `outline-view--pending` … `--cancelled` | Tones of states |
+    """
+
+    DEFAULT_CSS = """
+    OutlineView {
+        background: $background;
+        color: $foreground;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
+        & > .outline-view--cursor { background: $cursor-row; text-style: $line-cursor-style; }
+        & > .outline-view--muted { color: $quiet; }
+        & > .outline-view--label { color: $quiet; }
+        & > .outline-view--heading { color: $foreground; text-style: bold; }
+        & > .outline-view--pending { color: $state-pending; }
+        & > .outline-view--running { color: $state-running; }
+        & > .outline-view--retry-wait { color: $state-retry-wait; }
+        & > .outline-view--awaiting-review { color: $state-awaiting-review; }
+        & > .outline-view--completed { color: $state-completed; }
+        & > .outline-view--skipped { color: $state-skipped; }
+        & > .outline-view--failed { color: $state-failed; }
+        & > .outline-view--cancelled { color: $state-cancelled; }
+    }
+    """
+
+    ALLOW_SELECT = False
+
+    class CursorMoved(Message):
+        """The cursor is on another line."""
+
+        def __init__(self, view: OutlineView, node: Node | None) -> None:
+            super().__init__()
+            self.view = view
+            self.node = node
+
+        @property
+        def control(self) -> OutlineView:
+            """Alias for `view`."""
+            return self.view
+
+    def __init__(self, nodes: Sequence[Node] = (), *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.outline = Outline(nodes)
+        self.cursor_line = 0
+
+    @property
+    def lines(self) -> list[OutlineLine]:
+        """The lines as they are drawn now."""
+        return self.outline.lines(max(10, self._text_width - 1))
+
+    @property
+    def _text_width(self) -> int:
+        """Cells beside the scrollbar, whether that is shown or not."""
+        return self.scrollable_content_region.width
+
+    def show(self, nodes: Sequence[Node]) -> None:
+        """Show newer nodes; what was unfolded stays so, and the cursor on its node."""
+        before = self._node()
+        self.outline.replace(nodes)
+        if before is not None:
+            self.go_to(before.key)
+        self._rearrange()
+
+    def go_to(self, key: tuple[str, ...]) -> None:
+        """Put the cursor on the node's line; nothing when it is not shown."""
+        for number, line in enumerate(self.lines):
+            if line.is_first and line.node.key == key:
+                self.cursor_line = number
+                self._show_cursor()
+                self.refresh()
+                return
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen."""
+        number = round(self.scroll_y) + y
+        width = self._text_width
+        base = self.rich_style
+        if number >= len(self.lines):
+            return Strip([Segment(" " * width, base)], width)
+        if number == self.cursor_line and self.has_focus:
+            base = self.get_component_rich_style("outline-view--cursor")
+        segments = [Segment(text, base + self._tone(tone)) for text, tone in self.lines[number].spans]
+        return Strip([Segment(" ", base), *segments]).extend_cell_length(width, base).crop(0, width)
+
+    def _tone(self, tone: Tone) -> Style:
+        if tone is Tone.PLAIN:
+            return Style.null()
+        return self.get_component_rich_style(f"outline-view--{tone.value}", partial=True)
+
+    def _node(self) -> Node | None:
+        return self.lines[self.cursor_line].node if self.cursor_line < len(self.lines) else None
+
+    def _rearrange(self) -> None:
+        self.cursor_line = max(0, min(self.cursor_line, len(self.lines) - 1))
+        self.virtual_size = Size(self._text_width, len(self.lines))
+        self.refresh()
+
+    def _show_cursor(self) -> None:
+        first, height = round(self.scroll_y), max(1, self.size.height)
+        if self.cursor_line < first:
+            self.scroll_to(y=self.cursor_line, animate=False, force=True)
+        elif self.cursor_line >= first + height:
+            self.scroll_to(y=self.cursor_line - height + 1, animate=False, force=True)
+
+    def _move_to(self, line: int) -> None:
+        self.cursor_line = max(0, min(line, len(self.lines) - 1))
+        self._show_cursor()
+        self.refresh()
+        self.post_message(self.CursorMoved(self, self._node()))
+
+    def on_resize(self) -> None:
+        """Lines wrap at another width."""
+        node = self._node()
+        self._rearrange()
+        if node is not None:
+            self.go_to(node.key)
+
+    def on_click(self, event: events.Click) -> None:
+        """Fold or unfold what was clicked."""
+        event.stop()
+        line = round(self.scroll_y) + event.y
+        if line < len(self.lines):
+            self._move_to(line)
+            node = self.lines[line].node
+            if self.lines[line].is_first and self.outline.fold(node, not self.outline.is_open(node)):
+                self._rearrange()
+
+    def action_move(self, delta: int) -> None:
+        """Some lines up or down."""
+        self._move_to(self.cursor_line + delta)
+
+    def action_page(self, delta: int) -> None:
+        """Some screens up or down."""
+        self._move_to(self.cursor_line + delta * max(1, self.size.height - 1))
+
+    def action_top(self) -> None:
+        """To the beginning."""
+        self._move_to(0)
+
+    def action_bottom(self) -> None:
+        """To the end."""
+        self._move_to(len(self.lines) - 1)
+
+    def action_unfold(self) -> None:
+        """Unfold the node under the cursor."""
+        node = self._node()
+        if node is not None and self.outline.fold(node, True):
+            self._rearrange()
+
+    def action_fold(self) -> None:
+        """Fold the node under the cursor; when it is folded or cannot be, the one it is in."""
+        if self.cursor_line >= len(self.lines):
+            return
+        line = self.lines[self.cursor_line]
+        if line.is_first and self.outline.fold(line.node, False):
+            self._rearrange()
+            return
+        if line.parent >= 0:
+            self.outline.fold(self.lines[line.parent].node, False)
+            self._move_to(line.parent)
+            self._rearrange()
+
+    def action_unfold_all(self) -> None:
+        """Unfold everything that is shown, or fold everything when nothing is left to unfold."""
+        foldable = [line.node for line in self.lines if line.is_first and line.node.is_foldable]
+        self.outline.fold_all(any(not self.outline.is_open(node) for node in foldable))
+        self._rearrange()
