@@ -1,0 +1,262 @@
+"""The full screen: paints first, then opens the database, and ends in order whatever happens.
+
+What can be done once there is a database is the `Workbench`'s; here is only what must be there before, and after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.filter import Monochrome, NoColor
+from textual.geometry import Size
+from textual.message import Message
+from textual.screen import Screen
+
+from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.daemon_thread import in_daemon_thread
+from treadle_tui.screens.board_screen import BoardScreen
+from treadle_tui.screens.too_small import TooSmall, is_too_small
+from treadle_tui.themes import COLOURLESS_THEME, DEFAULT_THEME, THEMES, VARIABLE_DEFAULTS
+
+if TYPE_CHECKING:
+    from treadle_tui.board.workflow_choice import WorkflowChoices
+    from treadle_tui.cli.loader import LoadedWorkflows
+    from treadle_tui.engine_host import OpensStore
+    from treadle_tui.last_resort import LastResort
+    from treadle_tui.screens.item_screen import ItemScreen
+    from treadle_tui.widgets.board_grid import BoardGrid
+    from treadle_tui.workbench import Workbench
+
+#: How long an orderly stop may take; what still runs then is interrupted, and runs again at the next start.
+QUIT_SECONDS = 4.0
+#: How long leaving the terminal may take after that.
+_GOODBYE_SECONDS = 2.0
+EXIT_BAD_INPUT = 2
+#: By then the first rows are on the screen.
+_START_SECONDS = 1.0
+_STOP_SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
+
+
+class TreadleApp(App[int]):
+    """One database on the screen."""
+
+    TITLE = "treadle"
+    BINDING_GROUP_TITLE = "Everywhere"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="Every key of this screen"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; everything finished is kept, the rest goes on at the next start"),
+    ]
+
+    class EngineStands(Message):
+        """The engine is in another phase; posted from its thread."""
+
+        def __init__(self, standing: Standing) -> None:
+            super().__init__()
+            self.standing = standing
+
+    class WorkflowsFound(Message):
+        """The workflow files have been loaded; posted from the engine's thread."""
+
+        def __init__(self, found: WorkflowChoices) -> None:
+            super().__init__()
+            self.found = found
+
+    def __init__(
+        self,
+        db: Path,
+        loaded: LoadedWorkflows,
+        reviewer: str,
+        *,
+        open_store: OpensStore | None = None,
+        last_resort: LastResort | None = None,
+    ) -> None:
+        """`open_store` is called in the engine's thread; by default it opens the SQLite file `db`.
+
+        `last_resort` ends the process when an orderly end hangs; without one it may.
+        """
+        super().__init__()
+        self.db = db
+        self.loaded = loaded
+        self.reviewer = reviewer
+        self.open_store = open_store
+        self.board_screen = BoardScreen(str(db))
+        self.workbench: Workbench | None = None
+        """What works on the database; None until that is being opened."""
+        self._last_resort = last_resort
+        self._is_leaving = False
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = COLOURLESS_THEME if self.no_color else DEFAULT_THEME
+        # Textual turns colours into greys for NO_COLOR; what is asked for is none.
+        self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
+
+    # beginning ------------------------------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The board, at once: nothing is waited for."""
+        return self.board_screen
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables, for themes that do not set them."""
+        return VARIABLE_DEFAULTS
+
+    def on_mount(self) -> None:
+        """Be ready to end in order, and for any size."""
+        self._heed_signals()
+        self._mind_the_size(self.size)
+        self.set_timer(_START_SECONDS, collect_garbage_again)
+
+    def on_ready(self) -> None:
+        """The first frame has been painted: open the database."""
+        self.run_worker(self._open(), group="open")
+
+    async def _open(self) -> None:
+        self.workbench = await in_daemon_thread(_make_workbench, self)
+        self.workbench.host.start()
+
+    # what is told, and asked ----------------------------------------------------------------------------------------------------
+
+    @on(EngineStands)
+    async def _engine_stands(self, event: EngineStands) -> None:
+        self.board_screen.show_standing(event.standing)
+        if self.workbench is not None:
+            await self.workbench.engine_stands(event.standing)
+
+    @on(WorkflowsFound)
+    async def _workflows_were_found(self, event: WorkflowsFound) -> None:
+        self.board_screen.show_found(event.found)
+        if self.workbench is not None:
+            self.workbench.workflows_were_found(event.found)
+
+    @on(BoardScreen.Wished)
+    def _board_wish(self, event: BoardScreen.Wished) -> None:
+        if self.workbench is not None:
+            self.workbench.fulfil(event.wish, event.cell)
+
+    def on_board_grid_needs(self) -> None:
+        """Rows are looked at that have not been read."""
+        if self.workbench is not None:
+            self.workbench.read_what_is_looked_at()
+
+    def on_board_grid_waiting_sought(self, event: BoardGrid.WaitingSought) -> None:
+        """The next waiting cell is not among the rows that are held."""
+        if self.workbench is not None:
+            self.workbench.seek_waiting(event.direction)
+
+    def on_item_screen_review_wanted(self, event: ItemScreen.ReviewWanted) -> None:
+        """A stage or subtask of the item in front is to be reviewed."""
+        if self.workbench is not None:
+            self.workbench.review(event.item_id, event.workflow, event.stage, event.subtask)
+
+    def say(self, message: str) -> None:
+        """Tell the person what has happened, in the header."""
+        self.board_screen.say(message)
+
+    def warn(self, sentence: str) -> None:
+        """Tell the person what could not be done, where it cannot be overlooked."""
+        self.notify(sentence, severity="error", markup=False, timeout=8)
+
+    async def action_help(self) -> None:
+        """Every key of the screen in front."""
+        from treadle_tui.screens.help_screen import HelpScreen
+
+        await self.push_screen(HelpScreen(self.screen))
+
+    def action_help_quit(self) -> None:
+        """ctrl+c ends many programs; here it says which key does."""
+        self.say("q leaves the program; everything finished is kept")
+
+    # size -----------------------------------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say so while the terminal is too small, and go on when it is not."""
+        self._mind_the_size(event.size)
+
+    def _mind_the_size(self, size: Size) -> None:
+        is_small, is_shown = is_too_small(size), isinstance(self.screen, TooSmall)
+        if is_small and not is_shown:
+            self.push_screen(TooSmall())
+        elif is_shown and not is_small:
+            self.pop_screen()
+
+    # end ------------------------------------------------------------------------------------------------------------------------
+
+    async def action_quit(self) -> None:
+        """Leave in order: running work is handed back; a second time, at once."""
+        code = EXIT_BAD_INPUT if self.unopened else 0
+        if self._is_leaving:
+            self.exit(code, return_code=code)
+            return
+        if not self.unopened:
+            self.board_screen.show_standing(Standing(Phase.STOPPING))
+        self._leave(code)
+
+    @property
+    def unopened(self) -> str:
+        """Why the database could not be opened, in a sentence; empty when it could, or nobody knows yet."""
+        standing = self.workbench.host.standing if self.workbench is not None else Standing()
+        return standing.words if standing.phase is Phase.UNOPENED else ""
+
+    def _leave(self, code: int) -> None:
+        self._is_leaving = True
+        self.run_worker(self._stop_and_exit(code), group="quit")
+
+    async def _stop_and_exit(self, code: int) -> None:
+        await self._stop_working(code)
+        self.exit(code, return_code=code)
+
+    async def on_unmount(self) -> None:
+        """However the screen ends, the engine ends in order."""
+        await self._stop_working(self.return_code or 0)
+
+    async def _stop_working(self, code: int) -> None:
+        if self._last_resort is not None:
+            self._last_resort.arm(code, QUIT_SECONDS + _GOODBYE_SECONDS)
+        if self.workbench is not None:
+            await self.workbench.stop(QUIT_SECONDS)
+
+    def _heed_signals(self) -> None:
+        """End in order, and leave the terminal as it was, when the program is told to stop or its terminal goes."""
+        loop = asyncio.get_running_loop()
+        for name in _STOP_SIGNALS:
+            number = getattr(signal, name, None)
+            if number is not None:
+                with suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; a test's thread
+                    loop.add_signal_handler(number, self._leave, 128 + int(number))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A defect of the program itself: the traceback goes to the log, a sentence to the terminal once that is itself again."""
+        from treadle_tui.terminal_log import log_failure
+
+        log_failure("the screen has failed", error)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        from rich.text import Text
+
+        from treadle_tui.terminal_log import log_place
+
+        self._exit_renderables.append(Text(f"treadle-tui stopped because of a defect; the details are in {log_place()}"))
+        self._close_messages_no_wait()
+
+
+def collect_garbage_again() -> None:
+    """End what `run_app` began; what the start has built stays for good and need never be looked through again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
+def _make_workbench(app: TreadleApp) -> Workbench:
+    """Imported only now, and in a thread: the screen has been painted, and goes on answering keys."""
+    from treadle_tui.workbench import Workbench
+
+    return Workbench(app)

@@ -1,0 +1,145 @@
+"""Between a review on the screen and the engine: reads what is shown, records what was decided, and words what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from treadle_tui.board.history_outline import decision_words
+from treadle_tui.board.review_subject import ReviewSubject, review_subject
+from treadle_tui.board.time_text import age
+from treadle_tui.engine.attempt_record import AttemptRecord
+from treadle_tui.engine.errors import ReviewConflict
+from treadle_tui.engine.review import ReviewData, ReviewDecision
+from treadle_tui.engine.states import StageStatus, SubTaskStatus
+from treadle_tui.screens.item_screen import ItemHistory
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.store.protocol import StoreReads
+    from treadle_tui.engine.workflow import Workflow
+    from treadle_tui.engine_host import EngineHost
+
+FindWorkflow = Callable[[str], "Workflow | None"]
+
+
+class ReviewDesk:
+    """Reads and decides for one person."""
+
+    def __init__(self, host: EngineHost, reviewer: str, find_workflow: FindWorkflow, now: Callable[[], datetime]) -> None:
+        self._host = host
+        self._reviewer = reviewer
+        self._find_workflow = find_workflow
+        self._now = now
+
+    @property
+    def _store(self) -> StoreReads:
+        assert self._host.store is not None, "nothing can be asked before the database is open"
+        return self._host.store
+
+    async def subject(self, item_id: str, workflow: str, stage: str, subtask: str | None) -> ReviewSubject | None:
+        """The review as it stands now; None when there is no such stage or subtask any more."""
+        status = await self._store.get_status(item_id, stage)
+        if status is None:
+            return None
+        attempts = await self._store.get_attempts(item_id, stage, subtask)
+        definition = self._definition(workflow, stage)
+        policy, budget = None, None
+        if definition is not None:
+            part = definition.each if subtask is not None and definition.each is not None else definition
+            policy, budget = part.review, part.retry
+        hide = self._masking(workflow)
+        return review_subject(
+            item_id,
+            workflow,
+            stage,
+            subtask,
+            hide.status(status),
+            [hide.attempt(attempt) for attempt in attempts],
+            max_attempts=budget.max_attempts if budget else None,
+            reasons=policy.reasons if policy else (),
+        )
+
+    async def history(self, item_id: str) -> ItemHistory | None:
+        """Everything about an item; None when there is none of that id."""
+        item = await self._store.get_item(item_id)
+        if item is None:
+            return None
+        hide = self._masking(item.workflow)
+        statuses = await self._store.get_all_statuses(item_id)
+        attempts = {
+            stage: [hide.attempt(attempt) for attempt in await self._store.get_attempts(item_id, stage)]
+            for stage, status in statuses.items()
+            if status.attempt
+        }
+        return ItemHistory(
+            dataclasses.replace(item, data=hide.value(item.data)),
+            {stage: hide.status(status) for stage, status in statuses.items()},
+            attempts,
+            self._now(),
+        )
+
+    async def decide(self, item_id: str, stage: str, subtask: str | None, version: int, decision: ReviewDecision) -> None:
+        """Record a decision made on that version, by the person at this terminal.
+
+        Raises: `ReviewConflict`, `InvalidTransition`, `InvalidDecision`, `EngineNotRunning`.
+        """
+        signed = dataclasses.replace(decision, by=self._reviewer)
+        await self._host.call(lambda engine: engine.resolve_review(item_id, stage, signed, version=version, subtask=subtask))
+
+    def conflict_words(self, title: str, conflict: ReviewConflict) -> str:
+        """One sentence: what was to be decided, who was first, and when."""
+        if not conflict.by:
+            return str(conflict)
+        who = "you" if conflict.by == self._reviewer else conflict.by
+        when = age(conflict.at, self._now())
+        return f"{title}: {who} decided first{f', {when} ago' if when and when != 'now' else ''}; nothing was changed"
+
+    def decided_words(self, title: str, decision: ReviewDecision) -> str:
+        """ "rejected requests 2.32 › judge: too old"."""
+        reason = getattr(decision, "reason", "")
+        return f"{decision_words(decision)} {title}" + (f": {reason}" if reason else "")
+
+    def settled_words(self, subject: ReviewSubject) -> str:
+        """One sentence for a review that waits no longer."""
+        if subject.decision is None:
+            return f"{subject.title} waits no longer: it is {subject.state.word}"
+        by = f" by {subject.decision.by}" if subject.decision.by else ""
+        return f"{subject.title} was {decision_words(subject.decision)}{by} already"
+
+    def _definition(self, workflow: str, stage: str) -> Any:
+        found = self._find_workflow(workflow)
+        return found.definition(stage) if found is not None and found.has_stage(stage) else None
+
+    def _masking(self, workflow: str) -> _Masking:
+        found = self._find_workflow(workflow)
+        definitions = found.definitions().values() if found is not None else ()
+        return _Masking(frozenset(name for definition in definitions for name in definition.secrets))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Masking:
+    """Hides the fields a workflow calls secret in everything that is shown."""
+
+    names: frozenset[str]
+
+    def value(self, value: Any) -> Any:
+        from treadle_tui.engine.secrets import redact
+
+        return redact(value, self.names) if self.names else value
+
+    def status(self, status: StageStatus) -> StageStatus:
+        if not self.names:
+            return status
+        subtasks = [self.subtask(subtask) for subtask in status.subtasks]
+        return dataclasses.replace(status, output=self.value(status.output), review=self.review(status.review), subtasks=subtasks)
+
+    def subtask(self, subtask: SubTaskStatus) -> SubTaskStatus:
+        return dataclasses.replace(subtask, output=self.value(subtask.output), review=self.review(subtask.review))
+
+    def review(self, review: ReviewData | None) -> ReviewData | None:
+        return dataclasses.replace(review, details=self.value(review.details)) if review is not None else None
+
+    def attempt(self, attempt: AttemptRecord) -> AttemptRecord:
+        return dataclasses.replace(attempt, output=self.value(attempt.output)) if self.names else attempt

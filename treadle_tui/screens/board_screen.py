@@ -1,0 +1,220 @@
+"""The board: header, grid, keys. Says what a person wants by messages; whoever owns the engine acts.
+
+It is painted before anything is known, so what the grid needs is imported only when there is something for a grid to show.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.board.workflow_choice import WorkflowChoices
+from treadle_tui.widgets.board_header import BoardHeader
+from treadle_tui.widgets.empty_state import EmptyState
+from treadle_tui.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from treadle_tui.board.board import Board, CellRef, Changes
+    from treadle_tui.board.tally import Tally
+    from treadle_tui.widgets.board_grid import BoardGrid
+
+#: After the cursor has moved on by itself, a decision this soon was meant for the cell before.
+GUARD_SECONDS = 0.15
+
+
+class Wish(str, Enum):
+    """What a person may want on the board."""
+
+    #: Show the review of a waiting cell.
+    REVIEW = "review"
+    #: Show an item.
+    ITEM = "item"
+    #: Approve a waiting cell as it was seen.
+    APPROVE = "approve"
+    #: Ask for a reason, and reject a waiting cell as it was seen.
+    REJECT = "reject"
+    #: Ask which items to add.
+    ADD = "add"
+    #: Show the items of another workflow.
+    NEXT_WORKFLOW = "next workflow"
+    #: Start the engine again.
+    RESTART = "restart"
+
+
+class BoardScreen(Screen[None]):
+    """Items × stages, live."""
+
+    BINDING_GROUP_TITLE = "Board"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "decide('approve')", "Approve", id="board.approve", tooltip="Approve the waiting cell under the cursor"),
+        Binding("x", "decide('reject')", "Reject", id="board.reject", tooltip="Reject the waiting cell under the cursor, with a reason"),
+        Binding("n", "wish('add')", "Add items", id="board.add_items", tooltip="Add items: choose a workflow, give its argument"),
+        Binding(
+            "w", "wish('next workflow')", "Workflow", show=False, id="board.next_workflow", tooltip="Show the items of the next workflow"
+        ),
+        Binding("e", "wish('restart')", "Restart engine", id="board.restart", tooltip="Start the engine again after it has stopped"),
+    ]
+
+    DEFAULT_CSS = """
+    BoardScreen {
+        layout: vertical;
+        background: $background;
+        & > BoardGrid { height: 1fr; display: none; }
+        &.-has-items > BoardGrid { display: block; }
+        &.-has-items > EmptyState { display: none; }
+    }
+    """
+
+    class Wished(Message):
+        """Something is wanted, of the cell under the cursor where it is about one."""
+
+        def __init__(self, wish: Wish, cell: CellRef | None = None) -> None:
+            super().__init__()
+            self.wish = wish
+            self.cell = cell
+
+    def __init__(self, database: str) -> None:
+        super().__init__()
+        self.board: Board | None = None
+        """What is shown, once there is a database to show."""
+        self._database = database
+        self._found = WorkflowChoices()
+        self._standing = Standing()
+        self._advanced_at = float("-inf")
+        self._offers: tuple[object, ...] = ()
+        self._now: Callable[[], float] = time.monotonic
+
+    def compose(self) -> ComposeResult:
+        """Header, what to do while there is no grid, keys."""
+        header = BoardHeader()
+        header.set_reactive(BoardHeader.database, self._database)
+        yield header
+        yield EmptyState()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Nothing is known yet, and that is said."""
+        self._show_empty_state()
+
+    @property
+    def grid(self) -> BoardGrid:
+        """The grid. There is one from `show_board` on."""
+        from treadle_tui.widgets.board_grid import BoardGrid
+
+        return self.query_one(BoardGrid)
+
+    @property
+    def header(self) -> BoardHeader:
+        """The header."""
+        return self.query_one(BoardHeader)
+
+    # what is shown --------------------------------------------------------------------------------------------------------------
+
+    async def show_board(self, board: Board) -> None:
+        """There is a board to show: put the grid in place."""
+        from treadle_tui.widgets.board_grid import BoardGrid
+
+        self.board = board
+        await self.mount(BoardGrid(board), before=self.query_one(KeyBar))
+
+    def show_changes(self, changes: Changes) -> None:
+        """Draw what a reading has changed."""
+        if self.board is None:
+            return
+        has_items = self.board.line_count > 0
+        if has_items != self.has_class("-has-items"):
+            self.set_class(has_items, "-has-items")
+            if has_items:
+                self.grid.focus()
+            changes.is_rearranged = True
+        if has_items:
+            self.grid.show(changes)
+        self._offer()
+
+    def show_tally(self, tally: Tally, waiting: int) -> None:
+        """Show newer totals."""
+        self.header.tally = tally
+        self.header.waiting = waiting
+        self.grid.show_tally(tally)
+
+    def show_standing(self, standing: Standing) -> None:
+        """Show how the engine is."""
+        self._standing = standing
+        self.header.standing = standing
+        self._show_empty_state()
+        self._offer()
+
+    def show_found(self, found: WorkflowChoices) -> None:
+        """Show which workflows there are."""
+        self._found = found
+        self._show_empty_state()
+
+    def show_workflow(self, name: str) -> None:
+        """Another workflow's items are shown from now on."""
+        self.header.workflow = name
+        self.grid.rearrange()
+
+    def say(self, message: str) -> None:
+        """Tell a person what their key has done."""
+        self.header.say(message)
+
+    def has_advanced(self) -> None:
+        """The cursor has moved on by itself: a key pressed twice must not decide twice."""
+        self._advanced_at = self._now()
+
+    def _show_empty_state(self) -> None:
+        self.query_one(EmptyState).show(self._standing, self._found, self._database)
+
+    # what is wanted -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _cell(self) -> CellRef | None:
+        return self.board.cell_at_cursor() if self.board is not None else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing are shown as such; restarting is offered only when something has stopped."""
+        match action, parameters:
+            case "decide", _:
+                cell = self._cell
+                return True if cell is not None and cell.is_waiting else None
+            case "wish", (Wish.RESTART.value,):
+                return self._standing.phase is Phase.STOPPED
+            case "wish", _:
+                return True if self._standing.can_read else None
+        return True
+
+    def _offer(self) -> None:
+        """Look at the keys again, when what they can do has changed."""
+        offers = (self.check_action("decide", ()), self._standing.phase)
+        if offers != self._offers:
+            self._offers = offers
+            self.refresh_bindings()
+
+    def on_board_grid_cursor_moved(self) -> None:
+        """Other keys may apply."""
+        self._offer()
+
+    def on_board_grid_opened(self, event: BoardGrid.Opened) -> None:
+        """A waiting cell is reviewed, any other one shows its item."""
+        event.stop()
+        if event.cell is not None:
+            self.post_message(self.Wished(Wish.REVIEW if event.cell.is_waiting else Wish.ITEM, event.cell))
+
+    def action_decide(self, wish: str) -> None:
+        """Approve or reject the cell under the cursor."""
+        cell = self._cell
+        if cell is not None and cell.is_waiting and self._now() - self._advanced_at >= GUARD_SECONDS:
+            self.post_message(self.Wished(Wish(wish), cell))
+
+    def action_wish(self, wish: str) -> None:
+        """Something that is not about a cell."""
+        self.post_message(self.Wished(Wish(wish)))

@@ -1,0 +1,336 @@
+"""What the screen works with once there is a database: the engine's host, the board, its feed, and what a person asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from treadle_tui.board.board import Board, CellRef, Changes, Question
+from treadle_tui.board.expansion import LineKey
+from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.board.tally import Counts, tally
+from treadle_tui.board.workflow_choice import WorkflowChoices
+from treadle_tui.engine.errors import ReviewConflict, TreadleError
+from treadle_tui.engine.review import Approve, Reject, ReviewDecision
+from treadle_tui.engine_host import EngineHost
+from treadle_tui.event_feed import EventFeed, Listeners
+from treadle_tui.screens.board_screen import BoardScreen, Wish
+from treadle_tui.terminal_log import log_failure, log_place, log_to_file
+
+if TYPE_CHECKING:
+    from treadle_tui.board.review_subject import ReviewSubject
+    from treadle_tui.engine.store.protocol import StateStore, StoreReads
+    from treadle_tui.engine.workflow import Workflow
+    from treadle_tui.full_screen import TreadleApp
+    from treadle_tui.review_desk import ReviewDesk
+    from treadle_tui.screens.item_screen import ItemScreen
+
+#: The engine begins to work once the first rows are on the screen, or after so long without them.
+_HEAD_START_SECONDS = 2.0
+
+
+class Workbench:
+    """One database being worked on. Lives on the screen's loop, but for what it hands to the engine's host."""
+
+    def __init__(self, app: TreadleApp) -> None:
+        log_to_file()
+        self._app = app
+        self._found = WorkflowChoices()
+        self._workflows: dict[str, Workflow] = {}
+        self._counts: Counts = {}
+        self._adding: set[asyncio.Task[str]] = set()
+        self.board = Board()
+        self.feed: EventFeed | None = None
+        self.host = EngineHost(
+            app.open_store or self._open_sqlite, self._load_workflows, self._hear_of_engine, self._sentence, _HEAD_START_SECONDS
+        )
+        self._review_desk: ReviewDesk | None = None
+
+    @property
+    def _desk(self) -> ReviewDesk:
+        """Reads and decides reviews; imported when the first one is asked for."""
+        from treadle_tui.review_desk import ReviewDesk
+
+        if self._review_desk is None:
+            self._review_desk = ReviewDesk(self.host, self._app.reviewer, self._workflow, utc_now)
+        return self._review_desk
+
+    @property
+    def _screen(self) -> BoardScreen:
+        return self._app.board_screen
+
+    @property
+    def _store(self) -> StoreReads:
+        assert self.host.store is not None, "what asks this is only offered once the database is open"
+        return self.host.store
+
+    def _workflow(self, name: str) -> Workflow | None:
+        return self._workflows.get(name)
+
+    # the engine -----------------------------------------------------------------------------------------------------------------
+
+    async def _open_sqlite(self) -> StateStore:
+        from treadle_tui.engine.store.sqlite.store import SqliteStateStore
+
+        return await SqliteStateStore.open(self._app.db)
+
+    def _load_workflows(self) -> list[Workflow]:
+        """Called in a thread: workflow files are code, and importing them may take its time."""
+        from treadle_tui.item_adding import choices_of
+
+        found = choices_of(self._app.loaded)
+        workflows = self._app.loaded.workflows
+        self._workflows = {workflow.name: workflow for workflow in workflows}
+        self._app.post_message(self._app.WorkflowsFound(found))
+        return workflows
+
+    def _hear_of_engine(self, standing: Standing) -> None:
+        self._app.post_message(self._app.EngineStands(standing))
+
+    async def engine_stands(self, standing: Standing) -> None:
+        """The engine is in another phase."""
+        if standing.phase is Phase.OPEN and self.feed is None:
+            self.board.look_at(0, self._app.size.height)  # read what will be on the screen before there is a grid to say so
+            await self._screen.show_board(self.board)
+            listeners = Listeners(self._show_changes, self._show_totals, self._items_have_changed, self._reading_failed)
+            self.feed = EventFeed(self._store, self.board, listeners, lambda: self._app.app_focus)
+            self._app.run_worker(self._feed(self.feed), name="event feed", group="feed", exclusive=True)
+        elif standing.phase is Phase.RUNNING:
+            self.work(self._choose_workflow(), "choose")
+
+    async def _feed(self, feed: EventFeed) -> None:
+        await self._choose_workflow()
+        if not self.board.total:
+            self.host.begin_work()
+        await feed.run()
+
+    def workflows_were_found(self, found: WorkflowChoices) -> None:
+        """The workflow files have been loaded."""
+        self._found = found
+        for problem in found.problems[:3]:
+            self._app.notify(problem, title="A workflow could not be loaded", severity="warning", markup=False, timeout=10)
+
+    async def stop(self, seconds: float) -> None:
+        """Stop following, and let the engine end in order; what has not ended in time goes with the process."""
+        self._app.workers.cancel_group(self._app, "feed")
+        await self.host.stop(seconds)
+
+    # what is shown --------------------------------------------------------------------------------------------------------------
+
+    async def _choose_workflow(self, preferred: str = "") -> None:
+        """Show the preferred workflow, else the one shown, else the first that has items, else the first that was found."""
+        if self.feed is None:
+            return
+        names, self._counts = await asyncio.gather(self._store.stage_names(), self._store.counts())
+        shown = self.board.question.workflow or ""
+        with_items = [name for name in names if tally(self._counts, name).items]
+        candidates = [preferred, shown if shown in with_items else "", *with_items, shown, *self._workflows, *names]
+        chosen = next((name for name in candidates if name and (name in names or name in self._workflows)), "")
+        stages = names.get(chosen) or (self._workflows[chosen].stages() if chosen in self._workflows else [])
+        if (chosen, stages) != (shown, self.board.stages):
+            self.board.ask(Question(workflow=chosen or None), stages)
+            self._screen.show_workflow(chosen)
+            await self.feed.reload()
+
+    def _show_changes(self, changes: Changes) -> None:
+        self._screen.show_changes(changes)
+        if self.board.line(0).row is not None or not self.board.line_count:
+            self.host.begin_work()
+
+    def _show_totals(self, counts: Counts, waiting: int) -> None:
+        self._counts = counts
+        shown = tally(counts, self.board.question.workflow)
+        self._screen.show_tally(shown, waiting)
+        if not shown.items and any(tally(counts, name).items for name in counts):
+            self.work(self._choose_workflow(), "choose")
+        elif shown.items:
+            self.board.welcomes_newcomers = bool(self._adding)
+
+    def _items_have_changed(self, items: set[str] | None) -> None:
+        for screen in self._app.screen_stack[1:]:
+            item_id = getattr(screen, "item_id", None)
+            if item_id is not None and (items is None or item_id in items):
+                self.work(self._reread_item(cast("ItemScreen", screen)), "reread")
+
+    def _reading_failed(self, words: str) -> None:
+        if words:
+            self._app.say(words)
+
+    def read_what_is_looked_at(self) -> None:
+        """The board lacks rows or subtasks that are on the screen."""
+        if self.feed is not None:
+            self.feed.need()
+
+    def seek_waiting(self, direction: int) -> None:
+        """Go to the next waiting cell, wherever in the list it is."""
+        self.work(self._go_to_waiting(direction), "seek")
+
+    async def _go_to_waiting(self, direction: int) -> None:
+        from treadle_tui.waiting_search import find_waiting, waiting_stage
+
+        key = self.board.cursor
+        row = self.board.window.held(key.item_id) if key else None
+        found = await find_waiting(self._store, self.board.question, row.key if row else 0, direction)
+        stage = waiting_stage(found[0], self.board.stages) if found else None
+        if found is None or stage is None:
+            self._app.say("nothing here waits for you")
+            return
+        await self._go_to_row(found[1], found[0].item_id, stage)
+
+    async def _go_to_row(self, index: int, item_id: str, stage: str) -> None:
+        grid = self._screen.grid
+        grid.go_to_line(self.board.expansions.line_of(index))
+        size, ticket = self.board.window.page_rows, self.board.draw_ticket()
+        rows = await self._store.page(workflow=self.board.question.workflow, offset=index // size * size, limit=size)
+        self._show_changes(self.board.take_page(index // size, rows, ticket))
+        grid.go_to(LineKey(item_id), stage)
+
+    # what is wanted -------------------------------------------------------------------------------------------------------------
+
+    def fulfil(self, wish: Wish, cell: CellRef | None) -> None:
+        """Do what a person wants on the board."""
+        match wish, cell:
+            case Wish.ADD, _:
+                self._ask_what_to_add()
+            case Wish.NEXT_WORKFLOW, _:
+                self._show_next_workflow()
+            case Wish.RESTART, _:
+                self.host.restart()
+            case Wish.REVIEW, CellRef():
+                self.review(cell.item_id, cell.workflow, cell.stage, cell.subtask)
+            case Wish.ITEM, CellRef():
+                self.work(self._show_item(cell.item_id, cell.stage), "item")
+            case Wish.APPROVE, CellRef():
+                self._carry_out(cell, Approve())
+            case Wish.REJECT, CellRef():
+                self.work(self._ask_and_reject(cell), "review")
+
+    def _show_next_workflow(self) -> None:
+        names = list(dict.fromkeys([*self._counts, *self._workflows]))
+        shown = self.board.question.workflow or ""
+        if len(names) < 2:
+            self._app.say("there is no other workflow")
+            return
+        following = names[(names.index(shown) + 1) % len(names)] if shown in names else names[0]
+        self.work(self._choose_workflow(following), "choose")
+
+    def review(self, item_id: str, workflow: str, stage: str, subtask: str | None) -> None:
+        """Show the review as it stands now, and carry out what is decided."""
+        self.work(self._review(item_id, workflow, stage, subtask), "review")
+
+    async def _review(self, item_id: str, workflow: str, stage: str, subtask: str | None) -> None:
+        from treadle_tui.screens.review_modal import ReviewModal
+
+        subject = await self._desk.subject(item_id, workflow, stage, subtask)
+        if subject is None or not subject.is_waiting:
+            self._app.say(self._desk.settled_words(subject) if subject else f"{item_id} is gone")
+            return
+        decision = await self._app.push_screen_wait(ReviewModal(subject))
+        if decision is not None:
+            self._carry_out(subject, decision)
+
+    async def _ask_and_reject(self, cell: CellRef) -> None:
+        from treadle_tui.screens.reject_reason import RejectReason
+
+        subject = await self._desk.subject(cell.item_id, cell.workflow, cell.stage, cell.subtask)
+        reason = await self._app.push_screen_wait(RejectReason(cell.title, subject.reasons if subject else ()))
+        if reason is not None:
+            self._carry_out(cell, Reject(reason))
+
+    def _carry_out(self, what: CellRef | ReviewSubject, decision: ReviewDecision) -> None:
+        """Each decision is work of its own: the next key must not call it off."""
+        self.work(self._decide(what, decision), "decide", is_exclusive=False)
+
+    async def _decide(self, what: CellRef | ReviewSubject, decision: ReviewDecision) -> None:
+        """Record the decision on the version that was looked at, say what came of it, and go on to the next."""
+        try:
+            await self._desk.decide(what.item_id, what.stage, what.subtask, what.version, decision)
+        except ReviewConflict as conflict:
+            self._app.warn(self._desk.conflict_words(what.title, conflict))
+            return
+        self._app.say(self._desk.decided_words(what.title, decision))
+        self._go_on_from(what.item_id, what.stage)
+
+    def _go_on_from(self, item_id: str, stage: str) -> None:
+        """After a decision on the cell under the cursor: to the next one that waits, when it is at hand."""
+        key = self.board.cursor
+        if key is None or key.item_id != item_id or self.board.cursor_stage != stage:
+            return
+        following = self.board.find_waiting(1)
+        if following is not None:
+            self._screen.grid.go_to(*following)
+            self._screen.has_advanced()
+
+    async def _show_item(self, item_id: str, stage: str) -> None:
+        from treadle_tui.screens.item_screen import ItemScreen
+
+        history = await self._desk.history(item_id)
+        if history is None:
+            self._app.say(f"{item_id} is gone")
+            return
+        await self._app.push_screen(ItemScreen(history, stage))
+
+    async def _reread_item(self, screen: ItemScreen) -> None:
+        history = await self._desk.history(screen.item_id)
+        if history is not None and screen.is_attached:
+            screen.show(history)
+
+    # adding ---------------------------------------------------------------------------------------------------------------------
+
+    def _ask_what_to_add(self) -> None:
+        from treadle_tui.screens.add_items import AddItems
+
+        self._app.push_screen(AddItems(self._found, self._add, preferred=self.board.question.workflow or ""), self._say_what_was_added)
+
+    async def _add(self, name: str, argument: str, tell: Callable[[str], None]) -> str:
+        """Add items in a task of the program's own: leaving the question does not stop it."""
+        from treadle_tui.item_adding import add_items
+
+        workflow = self._workflows[name]
+        task = asyncio.create_task(add_items(self.host, workflow, argument, tell), name=f"add items to {name}")
+        self._adding.add(task)
+        self.board.welcomes_newcomers = True
+        task.add_done_callback(self._adding_has_ended)
+        try:
+            return await asyncio.shield(task)
+        except (TreadleError, ValueError, OSError):
+            raise
+        except Exception as error:
+            raise TreadleError(self._sentence(error)) from error
+
+    def _adding_has_ended(self, task: asyncio.Task[str]) -> None:
+        self._adding.discard(task)
+        if not task.cancelled():
+            task.exception()  # it was told where the question is asked; here it only counts as heard
+
+    def _say_what_was_added(self, added: tuple[str, str] | None) -> None:
+        if added is not None:
+            name, words = added
+            self._app.say(f"{name}: {words}")
+            self.work(self._choose_workflow(name), "choose")
+
+    # beside the keys ------------------------------------------------------------------------------------------------------------
+
+    def work(self, doing: Coroutine[Any, Any, None], group: str, *, is_exclusive: bool = True) -> None:
+        """Do something that takes time beside the keys; of an exclusive group the latest wins. A failure is one sentence."""
+        self._app.run_worker(self._guarded(doing), group=group, exclusive=is_exclusive)
+
+    async def _guarded(self, doing: Coroutine[Any, Any, None]) -> None:
+        try:
+            await doing
+        except Exception as error:
+            self._app.warn(self._sentence(error))
+
+    def _sentence(self, error: BaseException) -> str:
+        """One sentence for a person; the traceback of what nobody expected goes to the log."""
+        if isinstance(error, (TreadleError, OSError)):
+            return str(error)
+        log_failure("unexpected", error)
+        return f"unexpected {type(error).__name__}: {error}; the details are in {log_place()}"
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
