@@ -1,0 +1,187 @@
+"""The verb `run`: the engine without a screen, with a progress bar on a terminal and plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from treadle_tui.cli.invocation import Invocation, json_option, shared_options
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from treadle_tui.engine import SqliteStateStore
+    from treadle_tui.engine.states import StageState
+    from treadle_tui.engine.workflow import Workflow
+
+    Counts = Mapping[str, Mapping[str, Mapping[StageState, int]]]
+    Reporter = Callable[[SqliteStateStore, asyncio.Event], Coroutine[None, None, None]]
+
+SHOWN_KINDS = (
+    "StageCompleted",
+    "StageFailed",
+    "StageSkipped",
+    "SubTaskFailed",
+    "ReviewRequired",
+    "ReviewResolved",
+    "RetryScheduled",
+    "StageRecovered",
+    "Escalated",
+    "WorkflowCompleted",
+)
+"""Events worth a line of a log: what ended, and what needs somebody."""
+
+LOOK_SECONDS = 0.25
+"""Between two looks at what has changed: often enough to look alive, and next to no work."""
+
+
+@click.command(short_help="Run what is ready, without the screen.")
+@click.option(
+    "--until",
+    type=click.Choice(["idle"]),
+    help="Stop when nothing runs, is ready or waits for a retry. Without it the program goes on until it is stopped.",
+)
+@click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True, help="At most so many stages at once.")
+@click.option("--quiet", is_flag=True, help="Print only the result.")
+@shared_options()
+@json_option
+@click.pass_context
+def run(context: click.Context, until: str | None, concurrency: int, quiet: bool, as_json: bool) -> None:
+    """Run what is ready, without the screen. ctrl+c stops in good order: what was running is handed back and runs again later."""
+    import asyncio
+
+    from treadle_tui.cli.database import require_existing
+    from treadle_tui.cli.failures import complain
+
+    invocation = context.ensure_object(Invocation)
+    db = invocation.database
+    require_existing(db)
+    found = invocation.loaded_workflows()
+    for problem in found.problems:
+        complain(f"left out: {problem}")
+    reporter = _silent if as_json or quiet else _bar if sys.stdout.isatty() else _lines
+    signal_number, counts = asyncio.run(_run(db, found.workflows, until == "idle", concurrency, reporter))
+    _say_result(db, counts, signal_number, as_json)
+    context.exit(128 + signal_number if signal_number else 0)
+
+
+async def _run(db: Path, workflows: Sequence[Workflow], until_idle: bool, concurrency: int, reporter: Reporter) -> tuple[int, Counts]:
+    """Run until idle or told to stop: the signal's number, or 0; and where everything stands then."""
+    import asyncio
+
+    from treadle_tui.cli.working import opened, stop_request
+
+    with stop_request() as asked:
+        async with opened(db, workflows, concurrency=concurrency) as (engine, store):
+            _warn_of_unknown(await store.counts(), workflows)
+            ended = asyncio.Event()
+            reporting = asyncio.create_task(reporter(store, ended), name="headless report")
+            work = asyncio.create_task(engine.run_until_idle() if until_idle else engine.run_forever(), name="headless engine")
+            try:
+                await asyncio.wait({work, reporting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                work.cancel()
+                await asyncio.wait({work})
+                ended.set()
+                await asyncio.wait({reporting})
+            reporting.result()
+            if not work.cancelled():
+                work.result()
+            return (asked.result() if asked.done() else 0), await store.counts()
+
+
+def _warn_of_unknown(counts: Counts, workflows: Sequence[Workflow]) -> None:
+    """Items whose workflow was not found stay where they are; better said than wondered about."""
+    from treadle_tui.cli.failures import complain
+
+    for name in sorted(set(_with_items(counts)) - {workflow.name for workflow in workflows}):
+        complain(f"the items of workflow {name!r} wait, because its file was not found; name it with --workflows")
+
+
+async def _silent(store: SqliteStateStore, ended: asyncio.Event) -> None:
+    await ended.wait()
+
+
+async def _lines(store: SqliteStateStore, ended: asyncio.Event) -> None:
+    """A line for whatever ends or needs somebody, as it is committed; all of it, the last one too."""
+    from treadle_tui.cli.history import event_line
+    from treadle_tui.cli.output import say
+    from treadle_tui.engine.events import Lagged
+
+    since = await store.last_seq()
+    while True:
+        is_last_look = ended.is_set()
+        async for event in store.events(since):
+            if isinstance(event, Lagged):
+                continue
+            since = event.seq
+            if type(event).__name__ in SHOWN_KINDS:
+                say(event_line(event))
+        sys.stdout.flush()
+        if is_last_look:
+            return
+        await _news(store, since, ended)
+
+
+async def _bar(store: SqliteStateStore, ended: asyncio.Event) -> None:
+    """A progress bar over all stages, with throughput and the time left."""
+    from treadle_tui.cli.progress import progress_bar
+
+    with progress_bar() as show:
+        while True:
+            is_last_look = ended.is_set()
+            since = await store.last_seq()
+            counts = await store.counts()
+            show(_total(counts), _total(counts, SETTLED), _total(counts, ("awaiting_review",)), _total(counts, ("failed",)))
+            if is_last_look:
+                return
+            await _news(store, since, ended)
+
+
+async def _news(store: SqliteStateStore, since: int, ended: asyncio.Event) -> None:
+    """Return once there is an event after `since` or the work has ended, and not more often than is worth while."""
+    import asyncio
+
+    stop = asyncio.create_task(ended.wait(), name="headless end")
+    news = asyncio.create_task(store.changed(since, 60.0), name="headless news")
+    await asyncio.wait({stop, news}, return_when=asyncio.FIRST_COMPLETED)
+    news.cancel()
+    await asyncio.wait({stop, news}, timeout=LOOK_SECONDS)
+    stop.cancel()
+
+
+SETTLED = ("completed", "skipped", "failed", "cancelled")
+
+
+def _with_items(counts: Counts) -> Counts:
+    """Without the workflows that the database knows and has no items of."""
+    return {workflow: stages for workflow, stages in counts.items() if any(stages.values())}
+
+
+def _total(counts: Counts, states: Sequence[str] = ()) -> int:
+    """Stages of all items in these states; in any, when none is named."""
+    return sum(
+        count
+        for stages in counts.values()
+        for by_state in stages.values()
+        for state, count in by_state.items()
+        if not states or state.value in states
+    )
+
+
+def _say_result(db: Path, counts: Counts, signal_number: int, as_json: bool) -> None:
+    from treadle_tui.cli.output import say, say_json
+    from treadle_tui.cli.shapes import plain
+
+    result = "stopped" if signal_number else "idle"
+    waiting, failed = _total(counts, ("awaiting_review",)), _total(counts, ("failed",))
+    if as_json:
+        say_json({"result": result, "stages": plain(_with_items(counts)), "reviews_waiting": waiting, "failed": failed})
+        return
+    say(f"{result}: {_total(counts, SETTLED)} of {_total(counts)} stages done, {waiting} waiting for review, {failed} failed")
+    if waiting:
+        say(f"see them with: treadle-tui --db {db} reviews")

@@ -1,0 +1,131 @@
+"""What every verb is told: the database, where workflows are, and who is at the keyboard.
+
+The options that say so may stand before or behind the verb; `Invocation` collects them and answers once they are needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from treadle_tui.cli.failures import BadInput
+
+if TYPE_CHECKING:
+    from treadle_tui.cli.loader import LoadedWorkflows
+
+    StartScreen = Callable[[Path, LoadedWorkflows, str], int]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Invocation:
+    """One call of the command line."""
+
+    start_screen: StartScreen | None = None
+    """Starts the full screen and returns the exit code; handed in from above, so that no verb can import a screen."""
+    db: str | None = None
+    workflow_places: tuple[str, ...] = ()
+    reviewer_option: str | None = None
+
+    @property
+    def named_database(self) -> Path | None:
+        """The database of `--db`, else of `TREADLE_DB`; None when neither names one."""
+        name = self.db or os.environ.get("TREADLE_DB", "").strip()
+        return Path(name).expanduser() if name else None
+
+    @property
+    def database(self) -> Path:
+        """The database to work on.
+
+        Raises:
+            BadInput: none was named.
+        """
+        path = self.named_database
+        if path is None:
+            raise BadInput(
+                "no database was named; say which with --db, for example: treadle-tui --db work.db (it is made if it does not exist)"
+            )
+        return path
+
+    def workflows(self) -> LoadedWorkflows:
+        """The workflows to be found for this database, not loaded yet."""
+        from treadle_tui.cli.loader import find_workflows
+
+        return find_workflows(self.named_database, self.workflow_places)
+
+    def loaded_workflows(self) -> LoadedWorkflows:
+        """The workflows, loaded. What their files print goes to standard error: standard output belongs to the verb."""
+        import contextlib
+        import sys
+
+        with contextlib.redirect_stdout(sys.stderr):
+            return self.workflows().load()
+
+    @property
+    def reviewer(self) -> str:
+        """Who decides: `--as`, else `TREADLE_REVIEWER`, else the login name; never empty.
+
+        Raises:
+            BadInput: `--as` was given without a name.
+        """
+        if self.reviewer_option is not None:
+            if not self.reviewer_option.strip():
+                raise BadInput("--as needs a name: who is deciding?")
+            return self.reviewer_option.strip()
+        return os.environ.get("TREADLE_REVIEWER", "").strip() or _login_name()
+
+
+def _login_name() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser().strip() or "unknown"
+    except (KeyError, OSError, ImportError):  # a uid without an entry, as in containers
+        return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    invocation = context.ensure_object(Invocation)
+    if value is None or value == ():
+        return
+    if parameter.name == "workflow_places":
+        value = (*invocation.workflow_places, *value)
+    setattr(invocation, str(parameter.name), value)
+
+
+def shared_options(*, hidden: bool = True) -> Callable[[F], F]:
+    """The options every verb has; listed in the help of the program, not in that of each verb."""
+
+    def option(*names: str, help: str, **more: Any) -> Callable[[F], F]:
+        return click.option(*names, help=help, callback=_keep, expose_value=False, hidden=hidden, **more)
+
+    def add(command: F) -> F:
+        command = option("--as", "reviewer_option", metavar="NAME", help="Who decides. Default: $TREADLE_REVIEWER, else the login name.")(
+            command
+        )
+        command = option(
+            "--workflows",
+            "workflow_places",
+            metavar="PATH",
+            multiple=True,
+            help="A workflow file, a folder of them, or module:attr; may be repeated. Looked at before workflows/ beside the database.",
+        )(command)
+        return option("--db", "db", metavar="PATH", help="The database; made if it does not exist. Default: $TREADLE_DB.")(command)
+
+    return add
+
+
+def json_option(command: F) -> F:
+    """`--json`: the same answer for a program."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text; its shape is in docs/command-line.md.")(
+        command
+    )
+
+
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)

@@ -1,0 +1,289 @@
+"""Finds workflows and loads them: where they may come from, in which order, and what is wrong with those that cannot be had.
+
+A workflow file is code. It is run only when it was named with `--workflows`, when it stands in `workflows/` beside the database,
+or when it came with the program; never because it happens to lie in the current directory, and never out of a database.
+
+Knows no screen and no command line: both ask it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from treadle_tui.cli.workflow_file import FileProblem, Problem, deepest_line, error_words, forget, line_of_name, run_file
+from treadle_tui.engine.errors import TreadleError, nearest
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.workflow import Workflow
+
+__all__ = ["LoadedWorkflows", "Place", "PlaceNotFound", "Problem", "WorkflowNotFound", "bundled_folder", "find_workflows"]
+
+DEFINITION_SUFFIXES = (".toml", ".json")
+_MODULE_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+class PlaceNotFound(TreadleError):
+    """`--workflows` names nothing that exists."""
+
+
+class WorkflowNotFound(TreadleError):
+    """No workflow of that name was found."""
+
+    def __init__(self, name: str, known: Iterable[str], problems: Sequence[Problem] = ()) -> None:
+        self.name = name
+        self.known = sorted(known)
+        self.problems = list(problems)
+        """Files that could not be loaded: the workflow may be in one of them."""
+        count = len(self.problems)
+        files = "1 file" if count == 1 else f"{count} files"
+        unloaded = f" ({files} could not be loaded, the first: {self.problems[0]})" if count else ""
+        super().__init__(f"no workflow is called {name!r}; {nearest(name, self.known)}{unloaded}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere workflows may be."""
+
+    kind: Literal["file", "folder", "module"]
+    target: str
+    """An absolute path, or `module:attr`."""
+    why: str
+    """Why it is looked at, in the words of `treadle-tui workflows`."""
+
+
+def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflows:
+    """The workflows for a database, not loaded yet: nothing is read or run before `load`.
+
+    Args:
+        db: the database; `workflows/` beside it is looked at when it exists. None, or ":memory:": there is no beside.
+        extra: what `--workflows` named, in order: files, folders, or `module:attr`.
+
+    Raises:
+        PlaceNotFound: one of `extra` does not exist.
+    """
+    places = [_named_place(text) for text in extra]
+    if db is not None and str(db) != ":memory:":
+        places.append(Place("folder", str(db.absolute().parent / "workflows"), "beside the database"))
+    places.append(Place("folder", str(bundled_folder()), "bundled"))
+    return LoadedWorkflows(places)
+
+
+def bundled_folder() -> Path:
+    """Where the workflows that came with the program are: inside the installed package, or in the source tree it runs from."""
+    package = Path(__file__).absolute().parent.parent
+    installed = package / "bundled"
+    return installed if installed.is_dir() else package.parent / "workflows"
+
+
+def _named_place(text: str) -> Place:
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return Place("folder", str(path.absolute()), "--workflows")
+    if path.exists():
+        return Place("file", str(path.absolute()), "--workflows")
+    if _MODULE_ATTRIBUTE.fullmatch(text):
+        return Place("module", text, "--workflows")
+    raise PlaceNotFound(f"--workflows {text}: no such file or folder; give a .py, .toml or .json file, a folder of them, or module:attr")
+
+
+class LoadedWorkflows:
+    """What was found, and what was wrong. Reading anything from it loads it first; `load` may be called from any thread."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self.places = list(places)
+        """Where is looked, first to last; of two workflows of one name the first counts."""
+        self._lock = threading.RLock()
+        self._found: _Findings | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether `load` has been through."""
+        return self._found is not None
+
+    @property
+    def workflows(self) -> list[Workflow]:
+        """Every workflow that can be used, in the order in which they were found."""
+        return list(self._findings().by_name.values())
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that could not be loaded, in the order in which it was met."""
+        return list(self._findings().problems)
+
+    def by_name(self, name: str) -> Workflow:
+        """The workflow of that name.
+
+        Raises:
+            WorkflowNotFound: there is none; names the nearest one.
+        """
+        found = self._findings()
+        if name not in found.by_name:
+            raise WorkflowNotFound(name, found.by_name, found.problems)
+        return found.by_name[name]
+
+    def origin(self, name: str) -> str:
+        """The file, or `module:attr`, that the workflow of that name came from."""
+        return self._findings().origins[self.by_name(name).name]
+
+    def load(self) -> Self:
+        """Run the files, once; later calls return at once."""
+        self._findings()
+        return self
+
+    def reload(self) -> Self:
+        """Run the files again, as they stand now. Workflows handed out before stay what they were."""
+        with self._lock:
+            forget({Path(place.target) if place.kind == "folder" else Path(place.target).parent for place in self.places})
+            self._found = None
+            return self.load()
+
+    def _findings(self) -> _Findings:
+        with self._lock:
+            if self._found is None:
+                found = _Findings()
+                for place in self.places:
+                    found.look_at(place)
+                self._found = found
+            return self._found
+
+
+class _Findings:
+    """Fills up while places are looked at, one after the other."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Workflow] = {}
+        self.origins: dict[str, str] = {}
+        self.problems: list[Problem] = []
+        self._seen_files: set[Path] = set()
+        self._seen_workflows: set[int] = set()
+
+    def look_at(self, place: Place) -> None:
+        """Add what the place has."""
+        if place.kind == "module":
+            self._add_module(place.target)
+        elif place.kind == "file":
+            self._add_file(Path(place.target), is_named=True)
+        else:
+            for path in self._files_of(Path(place.target)):
+                self._add_file(path, is_named=False)
+
+    def _files_of(self, folder: Path) -> Iterator[Path]:
+        try:
+            names = sorted(folder.iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.problems.append(Problem(str(folder), None, f"cannot be read: {error.strerror or error}"))
+            return
+        wanted = (".py", *DEFINITION_SUFFIXES)
+        yield from (path for path in names if path.suffix in wanted and not path.name.startswith(("_", ".")) and path.is_file())
+
+    def _add_file(self, path: Path, *, is_named: bool) -> None:
+        identity = path.resolve()
+        if identity in self._seen_files:
+            return
+        self._seen_files.add(identity)
+        if path.suffix in DEFINITION_SUFFIXES:
+            self._add_definition(path, is_named=is_named)
+        elif path.suffix == ".py":
+            self._add_python_file(path)
+        else:
+            self.problems.append(Problem(str(path), None, "is no workflow file; workflow files end in .py, .toml or .json"))
+
+    def _add_python_file(self, path: Path) -> None:
+        try:
+            module = run_file(path)
+        except FileProblem as failed:
+            self.problems.append(failed.problem)
+            return
+        for name, value in list(vars(module).items()):
+            if _is_workflow(value) and _is_defined_in(value, path):
+                self._add(value, str(path), line_of_name(path, name))
+
+    def _add_definition(self, path: Path, *, is_named: bool) -> None:
+        if importlib.util.find_spec("treadle_tui.engine.definition") is None:
+            if is_named:
+                self.problems.append(Problem(str(path), None, "this version reads workflows from .py files only"))
+            return
+        definition: Any = importlib.import_module("treadle_tui.engine.definition")
+        try:
+            workflow = definition.load_definition(path)
+        except TreadleError as error:
+            self.problems.append(Problem(str(path), getattr(error, "line", None), str(error)))
+        except OSError as error:
+            self.problems.append(Problem(str(path), None, f"cannot be read: {error.strerror or error}"))
+        else:
+            self._add(workflow, str(path), None)
+
+    def _add_module(self, target: str) -> None:
+        module_name, _, attribute = target.partition(":")
+        _allow_current_directory(module_name)
+        try:
+            value = getattr(importlib.import_module(module_name), attribute)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a module raises when it is imported, SystemExit too
+            self.problems.append(_module_problem(target, error))
+            return
+        values = list(value) if isinstance(value, (list, tuple)) else [value]
+        if not values or not all(_is_workflow(each) for each in values):
+            self.problems.append(Problem(target, None, f"is a {type(value).__name__}, not a Workflow"))
+            return
+        for workflow in values:
+            self._add(workflow, target, None)
+
+    def _add(self, workflow: Workflow, origin: str, line: int | None) -> None:
+        if id(workflow) in self._seen_workflows:
+            return
+        self._seen_workflows.add(id(workflow))
+        try:
+            workflow.stages()  # builds it: a cycle or an unknown stage shows now and here, not when the first item runs
+        except (TreadleError, TypeError) as error:
+            self.problems.append(Problem(origin, line, str(error)))
+            return
+        if workflow.name in self.by_name:
+            first = self.origins[workflow.name]
+            message = f"the workflow {workflow.name!r} is left out, because {first} has one of that name; rename one of the two"
+            self.problems.append(Problem(origin, line, message))
+            return
+        self.by_name[workflow.name] = workflow
+        self.origins[workflow.name] = origin
+
+
+def _is_workflow(value: object) -> bool:
+    from treadle_tui.engine.workflow import Workflow
+
+    return isinstance(value, Workflow)
+
+
+def _is_defined_in(workflow: Workflow, path: Path) -> bool:
+    """Whether the file made the workflow itself, or had it made for it; one it imported counts where it was made."""
+    file = workflow.origin.file
+    return file is None or Path(file).resolve() == path.resolve()
+
+
+def _module_problem(target: str, error: BaseException) -> Problem:
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return Problem(error.filename, error.lineno, f"{type(error).__name__}: {error.msg}")
+    spot = deepest_line(error, Path.cwd())
+    return Problem(*spot, error_words(error)) if spot else Problem(target, None, error_words(error))
+
+
+def _allow_current_directory(module_name: str) -> None:
+    """Let `--workflows module:attr` find a module of the current directory that is found nowhere else; it was named, so it is meant.
+
+    Last on the path, and only then: nothing installed can be shadowed by a file that happens to lie there.
+    """
+    top = module_name.partition(".")[0]
+    here = Path.cwd()
+    is_here = (here / top).is_dir() or (here / f"{top}.py").is_file()
+    if is_here and importlib.util.find_spec(top) is None and str(here) not in sys.path:
+        sys.path.append(str(here))

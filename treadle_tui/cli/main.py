@@ -1,0 +1,142 @@
+"""The program's command line: its verbs put together, and the one place where whatever happens becomes an exit code.
+
+Verbs import what they need when they run, so that `--help` costs little more than click itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from treadle_tui import __version__
+from treadle_tui.cli import about, headless, history, items, reviews
+from treadle_tui.cli.failures import EXIT_BAD_INPUT, EXIT_BROKEN_PIPE, BadInput, complain, report
+from treadle_tui.cli.invocation import Invocation, shared_options
+
+if TYPE_CHECKING:
+    from treadle_tui.cli.invocation import StartScreen
+
+EPILOG = """\b
+Without a verb the full screen opens. --db, --workflows and --as may stand before or behind the verb.
+Exit codes: 0 it worked; 1 it did not, for example because somebody else decided first;
+2 the input was wrong and the database is as it was; 130 and 143 stopped by ctrl+c and by SIGTERM."""
+
+
+class _NobodyReads(Exception):
+    """Whoever read the output has gone. Of another kind than BrokenPipeError, which click answers by itself."""
+
+
+class _Verbs(click.Group):
+    """Lists verbs in the order in which they are used, and names the nearest one for a slip."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _NobodyReads from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from treadle_tui.engine.errors import nearest
+
+            raise BadInput(f"no verb is called {name!r}; {nearest(name, self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Verbs,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="treadle-tui", message="%(prog)s %(version)s")
+@shared_options(hidden=False)
+@click.pass_context
+def command_line(context: click.Context) -> None:
+    """Run work items through stages, some of which wait for a person, and decide those from the terminal."""
+    if context.invoked_subcommand is None:
+        context.exit(_open_screen(context.ensure_object(Invocation)))
+
+
+for verb in (items.add, headless.run, items.list_items, items.show, reviews.reviews, reviews.approve, reviews.reject, items.retry):
+    command_line.add_command(verb)
+for verb in (history.events, about.workflows, about.info):
+    command_line.add_command(verb)
+
+
+def _open_screen(invocation: Invocation) -> int:
+    from treadle_tui.cli.database import allow_writing
+
+    db = invocation.database
+    if not _is_terminal():
+        raise BadInput(
+            "the full screen needs a terminal; without one there are verbs, for example: "
+            f"treadle-tui --db {db} run, or: treadle-tui --db {db} list"
+        )
+    allow_writing(db)
+    assert invocation.start_screen is not None
+    return invocation.start_screen(db, invocation.workflows(), invocation.reviewer)
+
+
+def _is_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)) and os.environ.get("TERM") != "dumb"
+
+
+def run_command_line(arguments: Sequence[str], start_screen: StartScreen) -> int:
+    """Do what the arguments say; the exit code. Nothing that happens in a verb leaves here as an exception."""
+    from treadle_tui.cli.output import prepare_streams
+
+    prepare_streams()
+    invocation = Invocation(start_screen=start_screen)
+    try:
+        code = _outcome(arguments, invocation)
+        sys.stdout.flush()
+    except (BrokenPipeError, _NobodyReads):
+        _silence_standard_output()
+        return EXIT_BROKEN_PIPE
+    except Exception as error:
+        code = report(error, invocation.named_database)
+        _silence_unwritable_output()
+    return code
+
+
+def _outcome(arguments: Sequence[str], invocation: Invocation) -> int:
+    try:
+        result: Any = command_line.main(list(arguments), prog_name="treadle-tui", standalone_mode=False, obj=invocation)
+    except click.exceptions.Exit as asked:
+        return asked.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        complain("stopped")
+        return 130
+    except click.ClickException as wrong:
+        complain(_usage_sentence(wrong))
+        return EXIT_BAD_INPUT
+    return result if isinstance(result, int) else 0
+
+
+def _usage_sentence(wrong: click.ClickException) -> str:
+    context = getattr(wrong, "ctx", None)
+    command = context.command_path if context else "treadle-tui"
+    return f"{wrong.format_message().rstrip('.')} (see: {command} --help)"
+
+
+def _silence_unwritable_output() -> None:
+    """When standard output is a full disk, the error was told; what is left in the buffer must not raise it again at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _silence_standard_output()
+
+
+def _silence_standard_output() -> None:
+    """Send what is still in the buffer nowhere: the interpreter would complain, as it ends, about what nobody can read."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -1,0 +1,164 @@
+"""Verbs on reviews: what waits for a person, and the two answers that need no editor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from treadle_tui.cli.failures import BadInput, OperationFailed
+from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from treadle_tui.engine import SqliteStateStore
+    from treadle_tui.engine.engine import Engine
+    from treadle_tui.engine.review import ReviewDecision
+    from treadle_tui.engine.status import PendingReview
+
+
+@click.command(short_help="List what waits for a person.")
+@click.option("--workflow", help="Only reviews of this workflow.")
+@shared_options()
+@json_option
+@pass_invocation
+def reviews(invocation: Invocation, workflow: str | None, as_json: bool) -> None:
+    """List what waits for a person, longest first."""
+    from datetime import UTC, datetime
+
+    from treadle_tui.board.time_text import age
+    from treadle_tui.cli import reading, shapes
+    from treadle_tui.cli.output import say, say_json, say_table
+
+    waiting = reading.waiting_reviews(invocation.database, workflow)
+    if as_json:
+        say_json({"reviews": shapes.plain(waiting), "total": len(waiting)})
+    elif not waiting:
+        say("no reviews are waiting")
+    else:
+        now = datetime.now(UTC)
+        rows = [
+            (age(each.waiting_since, now), each.item_id, _stage_of(each), each.review.summary if each.review else "") for each in waiting
+        ]
+        say_table(("AGE", "ITEM", "STAGE", "SUMMARY"), rows)
+
+
+@click.command(short_help="Approve what an item waits for.")
+@click.argument("item")
+@click.argument("stage", required=False)
+@click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
+@click.option("--note", help="A remark to keep with the decision.")
+@click.option("--if-version", type=int, metavar="N", help="Only if the review is still the version that `reviews --json` showed.")
+@shared_options()
+@json_option
+@pass_invocation
+def approve(
+    invocation: Invocation, item: str, stage: str | None, subtask: str | None, note: str | None, if_version: int | None, as_json: bool
+) -> None:
+    """Approve what ITEM waits for. STAGE may be left out when only one of its stages waits."""
+    from treadle_tui.engine.review import Approve
+
+    _decide(invocation, item, stage, subtask, Approve(by=invocation.reviewer, note=note), if_version, as_json)
+
+
+@click.command(short_help="Reject what an item waits for.")
+@click.argument("item")
+@click.argument("stage", required=False)
+@click.option("--reason", required=True, help="Why; it becomes the error of the stage.")
+@click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
+@click.option("--note", help="A remark to keep with the decision.")
+@click.option("--if-version", type=int, metavar="N", help="Only if the review is still the version that `reviews --json` showed.")
+@shared_options()
+@json_option
+@pass_invocation
+def reject(
+    invocation: Invocation,
+    item: str,
+    stage: str | None,
+    reason: str,
+    subtask: str | None,
+    note: str | None,
+    if_version: int | None,
+    as_json: bool,
+) -> None:
+    """Reject what ITEM waits for: the stage fails with the reason as its error."""
+    from treadle_tui.engine.review import Reject
+
+    _decide(invocation, item, stage, subtask, Reject(reason, by=invocation.reviewer, note=note), if_version, as_json)
+
+
+def _decide(
+    invocation: Invocation,
+    item: str,
+    stage: str | None,
+    subtask: str | None,
+    decision: ReviewDecision,
+    if_version: int | None,
+    as_json: bool,
+) -> None:
+    from treadle_tui.cli.output import say, say_json
+    from treadle_tui.cli.working import with_engine
+
+    db = invocation.database
+    review = _the_review(db, item, stage, subtask)
+    if if_version is not None and review.version != if_version:
+        raise OperationFailed(
+            f"the review of {item} at {_stage_of(review)} is now version {review.version}, not {if_version}; look at it again"
+        )
+
+    async def act(engine: Engine, store: SqliteStateStore) -> None:
+        await engine.resolve_review(item, review.stage, decision, version=review.version, subtask=review.subtask)
+
+    with_engine(db, [], act)
+    if as_json:
+        say_json({"item_id": item, "stage": review.stage, "subtask": review.subtask, "decision": decision.verb, "by": decision.by})
+    else:
+        say(f"{item}: {_stage_of(review)} {'approved' if decision.verb == 'approve' else 'rejected'} by {decision.by}")
+
+
+def _the_review(db: Path, item: str, stage: str | None, subtask: str | None) -> PendingReview:
+    """The one review that is meant.
+
+    Raises:
+        ItemNotFound: no such item.
+        BadInput: several wait, or no stage has that name.
+        OperationFailed: nothing waits there.
+    """
+    from treadle_tui.cli import reading
+
+    waiting = [each for each in reading.waiting_reviews(db) if each.item_id == item]
+    meant = [each for each in waiting if stage in (None, each.stage) and subtask in (None, each.subtask)]
+    if len(meant) > 1:
+        exact = [each for each in meant if stage == each.stage and subtask == each.subtask]
+        if len(exact) != 1:
+            raise BadInput(f"{item} waits in several places: {_places(meant)}; say which: STAGE, and --subtask for a subtask")
+        meant = exact
+    if not meant:
+        raise _nothing_waits(db, item, stage, subtask, waiting)
+    return meant[0]
+
+
+def _nothing_waits(db: Path, item: str, stage: str | None, subtask: str | None, waiting: Sequence[PendingReview]) -> Exception:
+    from treadle_tui.cli import reading
+    from treadle_tui.engine.errors import StageNotFound
+
+    statuses = reading.item_report(db, item).statuses
+    if stage is not None and stage not in statuses:
+        return StageNotFound(stage, statuses, where=f"item {item!r}")
+    elsewhere = f"; what waits: {_places(waiting)}" if waiting else ""
+    if stage is None:
+        return OperationFailed(f"nothing of {item} waits for a review{elsewhere}")
+    part = f"{stage} / {subtask}" if subtask else stage
+    standing = statuses[stage]
+    decided = f", decided by {standing.decision.by or 'somebody'}" if standing.decision and not subtask else ""
+    return OperationFailed(f"{part} of {item} waits for no review: the stage is {standing.state.word}{decided}{elsewhere}")
+
+
+def _places(waiting: Sequence[PendingReview]) -> str:
+    return ", ".join(_stage_of(each) for each in waiting)
+
+
+def _stage_of(review: PendingReview) -> str:
+    return f"{review.stage} / {review.subtask}" if review.subtask else review.stage
