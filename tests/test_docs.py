@@ -1,0 +1,159 @@
+"""The code in docs/ is run as it stands: every Python block of a page in order, in one session, in a folder of its own.
+
+A `text` block right behind a block of code is what that code prints. A block whose first line is a comment with a file name, or whose
+fence names one, is written to that file. `sh` blocks of such pages are run too. README.md is the business of `test_readme`.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import io
+import os
+import re
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if "```python" in page.read_text()]
+
+_FENCE = re.compile(r"^```(\w*) ?(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FILE_COMMENT = re.compile(r"# (\S+\.(?:py|toml))(, at the end)?\n")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: Path
+    line: int
+    """Of its first line of code."""
+    language: str
+    code: str
+    file: str | None
+    """The file it belongs into, relative to the reader's folder; None when it is none."""
+    is_continued: bool = False
+    """Whether the file goes on with it, instead of beginning."""
+    printed: str | None = None
+    """What the page says it prints; None when it does not say."""
+
+    @property
+    def where(self) -> str:
+        return f"{self.page.name}, line {self.line}"
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text()
+    blocks: list[Block] = []
+    end = -1
+    for fence in _FENCE.finditer(text):
+        language, file, code = fence.groups()
+        comment = _FILE_COMMENT.match(code)
+        is_right_behind = blocks != [] and text[end : fence.start()].strip() == ""
+        if language == "text" and is_right_behind:
+            code_block = blocks.pop()
+            blocks.append(replace(code_block, printed=code))
+        else:
+            line = text.count("\n", 0, fence.start(3)) + 1
+            named = file or (comment[1] if comment else None)
+            blocks.append(Block(page, line, language, code, named, is_continued=bool(comment and comment[2])))
+        end = fence.end()
+    return blocks
+
+
+class Reader:
+    """Somebody who types in a page: one Python session with `await` at its top, a shell, and a folder."""
+
+    def __init__(self, folder: Path, session: types.ModuleType, runner: asyncio.Runner) -> None:
+        self.folder = folder
+        self.session = session
+        self.runner = runner
+        programs = folder / ".bin"
+        programs.mkdir()
+        program = programs / "treadle-tui"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m treadle_tui "$@"\n')
+        program.chmod(0o755)
+        self.environment = {
+            **os.environ,
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "TREADLE_LOG": str(folder / ".treadle.log"),
+            "TREADLE_REVIEWER": "ana",
+        }
+
+    def type_in(self, block: Block) -> None:
+        if block.file is not None:
+            file = self.folder / block.file
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{file.read_text()}\n\n{block.code}" if block.is_continued else block.code)
+        if block.language == "python":
+            printed = self.run_python(block)
+        elif block.language == "sh":
+            printed = self.run_shell(block)
+        else:
+            return
+        if block.printed is not None:
+            assert printed == block.printed, f"{block.where} prints something else than it says:\n{printed}"
+
+    def run_python(self, block: Block) -> str:
+        code = compile("\n" * (block.line - 1) + block.code, str(block.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            awaited = types.FunctionType(code, self.session.__dict__)()
+            if inspect.iscoroutine(awaited):
+                self.runner.run(awaited)
+        return printed.getvalue()
+
+    def run_shell(self, block: Block) -> str:
+        done = subprocess.run(
+            ["bash", "-e", "-c", block.code],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{block.where}: {done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    monkeypatch.chdir(tmp_path)
+    session = types.ModuleType("typed_in_from_the_docs")
+    monkeypatch.setitem(sys.modules, session.__name__, session)
+    with asyncio.Runner() as runner:
+        yield Reader(tmp_path, session, runner)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs_as_it_stands_and_prints_what_the_page_says(page: Path, reader: Reader) -> None:
+    for block in blocks_of(page):
+        reader.type_in(block)
+
+
+def test_there_is_code_to_run() -> None:
+    assert {"semantics", "writing-workflows"} <= {page.stem for page in PAGES}
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What a link may put behind `#`: every heading as GitHub writes it."""
+    outside_code = _FENCE.sub("", page.read_text())
+    headings = re.findall(r"^#+ (.+)$", outside_code, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda page: page.name)
+def test_links_into_a_page_lead_to_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s:#]*)#([^)\s]+)\)", page.read_text())
+
+    missing = [f"{target}#{anchor}" for target, anchor in links if anchor not in anchors_of(page.parent / target if target else page)]
+    assert missing == []

@@ -1,0 +1,105 @@
+"""What is shipped: one wheel, workflows inside the program, licences, and every import declared."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+IMPORT_NAMES = {"cyclonedx-python-lib": "cyclonedx", "license-expression": "license_expression", "packageurl-python": "packageurl"}
+"""Distributions whose import name is not their own, hyphens aside."""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built as an installer would, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (built,) = folder.glob("*.whl")
+    zipfile.ZipFile(built).extractall(folder / "site")
+    return folder / "site"
+
+
+def test_workflows_travel_inside_the_program_and_never_as_a_package_of_their_own(wheel: Path) -> None:
+    tops = sorted(path.name for path in wheel.iterdir())
+
+    assert tops == ["treadle_tui", next(name for name in tops if name.endswith(".dist-info"))]
+    assert (wheel / "treadle_tui" / "bundled" / "licences.py").is_file()
+
+
+def test_the_installed_program_finds_its_own_workflows(wheel: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(wheel)}
+    command = [sys.executable, "-m", "treadle_tui", "workflows", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+
+    answer = json.loads(done.stdout)
+    origins = {each["name"]: each["origin"] for each in answer["workflows"]}
+    assert origins["licences"] == str(wheel / "treadle_tui" / "bundled" / "licences.py")
+    assert answer["problems"] == []
+
+
+def test_nothing_but_the_program_is_in_the_wheel(wheel: Path) -> None:
+    odd = [path for path in wheel.rglob("*") if path.name in ("__pycache__", "tests", ".ci") or path.suffix in (".pyc", ".db")]
+
+    assert odd == []
+    assert (wheel / "treadle_tui" / "py.typed").is_file()
+
+
+def test_every_style_sheet_is_in_the_wheel(wheel: Path) -> None:
+    sheets = {path.relative_to(ROOT) for path in (ROOT / "treadle_tui").rglob("*.tcss")}
+
+    assert {sheet for sheet in sheets if not (wheel / sheet).is_file()} == set()
+
+
+def test_both_licences_are_in_the_wheel(wheel: Path) -> None:
+    names = {path.name for path in wheel.glob("*.dist-info/licenses/*")}
+
+    assert names == {"LICENSE-MIT", "LICENSE-APACHE"}
+
+
+def declared() -> set[str]:
+    names = [re.split(r"[<>=!~;\[ ]", line)[0] for line in PROJECT["dependencies"]]
+    return {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in names}
+
+
+def imported() -> set[str]:
+    found: set[str] = set()
+    for path in [*(ROOT / "treadle_tui").rglob("*.py"), *(ROOT / "workflows").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"treadle_tui"}
+
+
+OPTIONAL = {"attr", "attrs", "pydantic", "pyperclip", "pytest"}
+"""Imported only where somebody else has brought them: item types, a clipboard, the store contract."""
+
+
+def test_everything_that_is_imported_is_declared() -> None:
+    assert imported() - declared() - OPTIONAL == set()
+
+
+def test_everything_that_is_declared_is_used() -> None:
+    assert declared() - imported() == set()
+
+
+def test_the_lower_bounds_are_those_that_were_tried() -> None:
+    """tests/lowest.txt is the set of versions the tests were run with; raising a bound means trying it."""
+    tried = dict(line.split("==") for line in (ROOT / "tests" / "lowest.txt").read_text().splitlines() if line and not line.startswith("#"))
+    bounds = dict(re.fullmatch(r"([\w-]+)>=([\d.]+).*", line).groups() for line in PROJECT["dependencies"])  # type: ignore[union-attr]
+
+    assert {name: tried.get(name) for name in bounds} == bounds
