@@ -22,6 +22,7 @@ from treadle_tui.engine.errors import (
     StoreLocked,
     StoreTooNew,
     TreadleError,
+    WorkflowChanged,
 )
 from treadle_tui.engine.events import (
     Escalated,
@@ -57,6 +58,7 @@ from treadle_tui.engine.events import (
     WorkflowCompleted,
 )
 from treadle_tui.engine.feedback import Criterion, Feedback
+from treadle_tui.engine.migration import Change, MigrationPlan
 from treadle_tui.engine.outcomes import Completed, Failed, FanOut, NeedsReview, Retry, Skipped, StageOutcome, SubTask
 from treadle_tui.engine.quality import Accepted, Gate, Rejected, Uncertain, Verdict, gate
 from treadle_tui.engine.retry import RetryBudget
@@ -91,6 +93,7 @@ __all__ = [
     "ApproveWithEdits",
     "AttemptRecord",
     "Cell",
+    "Change",
     "Clock",
     "Completed",
     "Criterion",
@@ -123,6 +126,7 @@ __all__ = [
     "Lagged",
     "LocalRunner",
     "MemoryStateStore",
+    "MigrationPlan",
     "NeedsReview",
     "PendingReview",
     "PickAttempt",
@@ -181,6 +185,7 @@ __all__ = [
     "Uncertain",
     "Verdict",
     "Workflow",
+    "WorkflowChanged",
     "WorkflowCompleted",
     "gate",
     "load_definition",

@@ -141,8 +141,8 @@ class Resolution:
 
     # --- an output --------------------------------------------------------------------------------------------------
 
-    async def _of_output(self, output: Any, summary: str | None, asked: ReviewData | None) -> Result:
-        encoded = self.output_type.encode(output)
+    async def _of_output(self, output: Any, summary: str | None, asked: ReviewData | None, output_type: OutputType | None = None) -> Result:
+        encoded = (output_type or self.output_type).encode(output)
         if self.definition.secrets:
             self.secrets |= secret_texts(decode_json(encoded), self.definition.secrets)
         summary = None if summary is None else self._masked(summary)
@@ -231,7 +231,7 @@ class Resolution:
             twice = next(name for name in names if names.count(name) > 1)
             raise StageExecutionError(self.definition.name, f"subtask {twice!r} was declared twice; names must differ")
         if not subtasks:
-            return await self._of_output({}, "no subtasks", None)
+            return await self._of_output({}, "no subtasks", None, output_type=OutputType())
         return Result(move=Move.FAN_OUT, outcome="fan_out", subtasks=subtasks, statements=self._statements())
 
     def _metadata(self, subtask: SubTask) -> Any:

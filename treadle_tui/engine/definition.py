@@ -18,7 +18,7 @@ from treadle_tui.engine.definition_items import item_class, item_source
 from treadle_tui.engine.definition_section import DefinitionText, Section, json_lines, located, toml_lines
 from treadle_tui.engine.definition_stages import add_stages, limits_of
 from treadle_tui.engine.definition_steps import Actions, add_steps
-from treadle_tui.engine.errors import DefinitionError, InvalidDefinition
+from treadle_tui.engine.errors import DagCycle, DefinitionError, InvalidDefinition
 from treadle_tui.engine.origin import Origin
 from treadle_tui.engine.workflow import Workflow
 
@@ -45,7 +45,19 @@ def load_definition(path: str | os.PathLike[str], actions: Actions | None = None
     try:
         return workflow.build()
     except DefinitionError as error:
-        raise located(error, document.text.file) from error
+        raise located(error, _where(document, error)) from error
+
+
+def _where(document: Section, error: DefinitionError) -> str:
+    """The place of a mistake that is only seen in the whole: of a circle, the dependency that closes it."""
+    if not isinstance(error, DagCycle):
+        return document.text.file
+    first, last = error.cycle[0], error.cycle[-1]
+    if "steps" in document.values:
+        place = [step["id"] for step in document.values["steps"]].index(first)
+        return Section(document.text, {}, ("steps", place), f"step {first!r}").where("depends_on")
+    stage = Section(document.text, document.values["stages"][first], ("stages", first), f"stage {first!r}")
+    return stage.where("after" if last in stage.strings("after") else None)
 
 
 def _from_stages(document: Section, file: Path) -> Workflow:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, TypeVar
 
 from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, upstream_by_name
 from treadle_tui.engine.clock import Clock, SystemClock, to_ms
 from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
-from treadle_tui.engine.errors import InvalidItem, StoreCorrupt, StoreError
+from treadle_tui.engine.errors import InvalidItem, StoreCorrupt, StoreError, WorkflowChanged
 from treadle_tui.engine.leases import LeaseKeeper, Observer
 from treadle_tui.engine.rooms import Limits, StageLimit
 from treadle_tui.engine.runner.protocol import Runner, StageCall
@@ -26,13 +26,15 @@ from treadle_tui.engine.secrets import secret_texts
 from treadle_tui.engine.stage import StageContext
 from treadle_tui.engine.stage_definition import StageDefinition
 from treadle_tui.engine.store.results import Claim, Move, Result, Work
-from treadle_tui.engine.store.rows import TaskKey
+from treadle_tui.engine.store.rows import Lease
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.views import attempt_record
 from treadle_tui.engine.workflow import Workflow
 
 log = logging.getLogger("treadle.engine")
+
+T = TypeVar("T")
 
 STOP_SECONDS = 5.0
 """How long a stop waits for code that does not heed its cancellation; its lease is given back without it."""
@@ -86,31 +88,40 @@ class Dispatcher:
         self.trouble: str | None = None
         """What keeps the store from working; None when nothing does."""
         self.taken: dict[int, Taken] = {}
-        self.running: dict[TaskKey, RunningAttempt] = {}
+        self.superseded: set[str] = set()
+        """Workflows that another engine has changed meanwhile: what runs of them is finished, nothing else is begun."""
+        self.running: dict[Lease, RunningAttempt] = {}
         self.keeper = LeaseKeeper(self._beat, self._tell_blocked)
-        self._concurrency = concurrency
         self._limits = Limits(concurrency, (), {})
         self._observer = Observer()
-        self._wake = asyncio.Event()
-        self._drives = 0
+        self._wakes: set[asyncio.Event] = set()
+        """One of each drive: a flag of all would be cleared by one before another has seen it."""
         self._next_look = 0.0
         self._claiming = asyncio.Lock()
 
     # --- what is run ------------------------------------------------------------------------------------------------
 
     def take_up(self, taken: list[Taken]) -> None:
-        """Run these workflows."""
-        self.taken = {each.shape.id: each for each in taken}
+        """Run these workflows, besides those there are."""
+        self.taken |= {each.shape.id: each for each in taken}
+        self.superseded -= {each.workflow.name for each in taken}
         stages = [
             StageLimit(number, definition.concurrency, definition.tags) for each in taken for number, definition in each.definitions.items()
         ]
         tags = {tag: (limit.concurrency, limit.rate) for each in taken for tag, limit in each.workflow.limits.items()}
-        self._limits = Limits(self._concurrency, stages, tags)
+        self._limits.add(stages, tags)
+
+    @property
+    def current(self) -> list[Taken]:
+        """The workflows this engine runs, as the store has them too."""
+        return [taken for taken in self.taken.values() if taken.workflow.name not in self.superseded]
 
     @property
     def stages(self) -> frozenset[int]:
         """Numbers of every stage this engine runs."""
-        return frozenset(self._limits.stages)
+        if not self.superseded:
+            return frozenset(self._limits.stages)
+        return frozenset(number for taken in self.current for number in taken.definitions)
 
     def now(self) -> int:
         """Milliseconds by the engine's clock."""
@@ -120,7 +131,8 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Look again whether there is something to do."""
-        self._wake.set()
+        for wake in self._wakes:
+            wake.set()
 
     def _beat(self) -> None:
         self.store.post_beat(self.worker)
@@ -148,35 +160,45 @@ class Dispatcher:
         `waits_for_delays`: also wait, by the clock, for retries that are due later. `forever`: never end by itself.
         """
         own: set[asyncio.Task[None]] = set()
-        stop_ringing = self.store.news.ring(asyncio.get_running_loop(), self._wake)
-        self._drives += 1
+        wake = asyncio.Event()
+        stop_ringing = self.store.news.ring(asyncio.get_running_loop(), wake)
+        self._wakes.add(wake)
         try:
             while True:
-                self._wake.clear()
-                await self._look_after_others()
-                claims = await self._claim(item)
-                for claim in claims:
-                    self._start(claim, own)
+                wake.clear()
+                try:
+                    await self._look_after_others()
+                    claims = await self._claim(item)
+                    for claim in claims:
+                        self._start(claim, own)
+                    if not claims and not await self._wait(wake, item, waits_for_delays, forever):
+                        return
+                except StoreError as error:
+                    await self._bear(error)
+                    continue
                 if claims:
                     await asyncio.sleep(0)
-                    continue
-                if not await self._wait(item, waits_for_delays, forever):
-                    return
         finally:
             stop_ringing()
-            self._drives -= 1
+            self._wakes.discard(wake)
             await self._stop(own)
 
-    async def run_one(self, claim: Claim) -> None:
-        """Run a single claimed attempt to its end, beyond every limit."""
+    async def run_one(self, item_id: str, stage: str, subtask: str | None) -> bool:
+        """Run a single task to its end, beyond every limit and hold; False when it is not ready."""
         own: set[asyncio.Task[None]] = set()
-        self._limits.started(claim.stage, self.now())
-        self.keeper.holds_leases = True
         try:
-            task = self._start(claim, own)
+            async with self._claiming:
+                worker = await self.ensure_worker()
+                claim = await self._taken_in_hand(self.store.claim_one(worker, item_id, stage, subtask, self.now(), self._fingerprints()))
+                if isinstance(claim, bool):
+                    return claim
+                self._limits.started(claim.stage, self.now())
+                self.keeper.holds_leases = True
+                task = self._start(claim, own)
             await asyncio.shield(task)
         finally:
             await self._stop(own)
+        return True
 
     async def ensure_worker(self) -> int:
         """This engine's number in the store, given at its first claim."""
@@ -195,16 +217,37 @@ class Dispatcher:
                 return []
             worker = await self.ensure_worker()
             rooms, tags = self._limits.stage_rooms(), self._limits.tag_rooms(now)
+            if self.superseded:
+                rooms = [each for each in rooms if each.stage in self.stages]
             try:
-                claims = await self.store.claim(worker, rooms, room, tags, condition_of, item, now)
-            except StoreError as error:
-                await self._bear(error)
+                claims = await self._taken_in_hand(
+                    self.store.claim(worker, rooms, room, tags, condition_of, item, now, self._fingerprints())
+                )
+            except WorkflowChanged as changed:
+                self._leave(changed)
                 return []
             self.trouble = None
             for claim in claims:
                 self._limits.started(claim.stage, now)
             self.keeper.holds_leases = bool(claims or self.running)
             return claims
+
+    async def _taken_in_hand(self, claiming: Awaitable[T]) -> T:
+        """What a claim gives. When the wait for it is cancelled, it may yet be committed: then what nobody runs is handed back."""
+        try:
+            return await claiming
+        except asyncio.CancelledError:
+            await self.store.hand_back_all_but(self.worker, set(self.running), self.now())
+            raise
+
+    def _fingerprints(self) -> dict[int, str]:
+        return {taken.shape.id: taken.shape.fingerprint for taken in self.current}
+
+    def _leave(self, changed: WorkflowChanged) -> None:
+        """Another engine has changed a workflow: its items are no longer ours to run."""
+        self.superseded.add(changed.workflow)
+        log.error("%s", changed)
+        self.wake()
 
     async def _is_anything_ready(self, item: int | None) -> bool:
         outlook = await self.store.outlook(self.worker, self.stages, item, self.now())
@@ -218,7 +261,7 @@ class Dispatcher:
             self.trouble = str(error)
             log.error("the store refuses, so no work is taken on until it does not: %s", error)
         await asyncio.sleep(STORE_PAUSES[1])
-        self._wake.set()
+        self.wake()
 
     async def _look_after_others(self) -> None:
         """Now and then: recover what dead workers left, and end reviews that have waited too long."""
@@ -249,28 +292,28 @@ class Dispatcher:
         except StoreError as error:
             await self._bear(error)
 
-    async def _wait(self, item: int | None, waits_for_delays: bool, forever: bool) -> bool:
+    async def _wait(self, wake: asyncio.Event, item: int | None, waits_for_delays: bool, forever: bool) -> bool:
         """Wait for a reason to look again; False when there will be none."""
-        if self._wake.is_set():
+        if wake.is_set():
             return True
         outlook = await self.store.outlook(self.worker, self.stages, item, self.now())
         next_start = self._limits.next_rate_room(self.now()) if outlook.is_ready else None
         if outlook.is_ready and next_start is None and not self.running:
             await asyncio.sleep(0)
             return True  # it became ready since the claim
-        is_busy = any(item in (None, key[0]) for key in self.running) or outlook.is_leased_elsewhere
+        is_busy = any(item in (None, key[0]) for key, _ in self.running) or outlook.is_leased_elsewhere
         is_busy = is_busy or (outlook.is_ready and bool(self.running))
         later = [moment for moment in (outlook.next_retry, next_start) if moment is not None] if waits_for_delays else []
         if not (forever or is_busy or later):
             return False
         if forever and outlook.next_due is not None:
             later.append(outlook.next_due)
-        await self._sleep_until(min(later, default=None), outlook.is_leased_elsewhere)
+        await self._sleep_until(wake, min(later, default=None), outlook.is_leased_elsewhere)
         return True
 
-    async def _sleep_until(self, due: int | None, others_run: bool) -> None:
+    async def _sleep_until(self, wake: asyncio.Event, due: int | None, others_run: bool) -> None:
         """Until something was committed or has ended, or it is `due` by the clock, or others must be looked after."""
-        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(self._wake.wait(), name="treadle wake")}
+        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(wake.wait(), name="treadle wake")}
         if due is not None:
             seconds = max(0.0, (due - self.now()) / 1000)
             waiting.add(asyncio.create_task(self.clock.sleep(seconds), name="treadle due"))
@@ -292,7 +335,7 @@ class Dispatcher:
 
     def _start(self, claim: Claim, own: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         attempt = RunningAttempt(claim, self.worker, self.store, self.clock, asyncio.get_running_loop())
-        self.running[claim.key] = attempt
+        self.running[claim.key, claim.fence] = attempt
         name = f"{self.taken[claim.workflow].names[claim.stage]} of {claim.item_id}"
         task = asyncio.create_task(self._run(attempt), name=name)
         attempt.task = task
@@ -314,9 +357,9 @@ class Dispatcher:
             await self._record(attempt, result)
         finally:
             self._limits.ended(claim.stage)
-            self.running.pop(claim.key, None)
+            self.running.pop((claim.key, claim.fence), None)
             self.keeper.holds_leases = bool(self.running)
-            self._wake.set()
+            self.wake()
 
     async def _record(self, attempt: RunningAttempt, result: Result) -> None:
         claim = attempt.claim
@@ -365,7 +408,9 @@ class Dispatcher:
                 results=results,
             )
             result = await self._within_time(attempt, resolution, call)
-        except Exception as error:  # whatever a user's code raises is a failed attempt
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:  # whatever a user's code raises is a failed attempt
             resolution.claim_now = self.now()
             if not isinstance(error, AttemptTimedOut):
                 log.info("attempt %s failed", claim.idempotency_key, exc_info=error)
@@ -435,10 +480,11 @@ class Dispatcher:
             sleep=self.clock.sleep,
         )
 
-    def call_off(self, item: int, stages: Collection[int] | None = None) -> None:
-        """A person called off an item's running work, all or of some stages: interrupt it; its results change nothing."""
-        for key, attempt in list(self.running.items()):
-            if key[0] == item and (stages is None or key[1] in stages) and attempt.task is not None:
+    def call_off(self, leases: Iterable[Lease]) -> None:
+        """A person called off work: interrupt what of it runs here; its results change nothing."""
+        for lease in leases:
+            attempt = self.running.get(lease)
+            if attempt is not None and attempt.task is not None:
                 attempt.is_called_off = True
                 attempt.is_cancelled = True
                 attempt.task.cancel()

@@ -7,13 +7,15 @@ outside `run_until_idle`, `run_forever`, `advance` and `run_stage`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
+
 from treadle_tui.engine.clock import Clock, SystemClock
-from treadle_tui.engine.codec import decision_to_json
+from treadle_tui.engine.codec import decision_to_json, encode_json
 from treadle_tui.engine.dispatch import Dispatcher, Taken, condition_of
 from treadle_tui.engine.errors import (
     DuplicateStage,
@@ -24,11 +26,14 @@ from treadle_tui.engine.errors import (
     ItemNotFound,
     StageNotFound,
     TreadleError,
+    WorkflowChanged,
     nearest,
 )
 from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.migration import MigrationPlan
 from treadle_tui.engine.readiness import explain_item
 from treadle_tui.engine.review import ApproveWithEdits, ReviewDecision
+from treadle_tui.engine.runner.finding import refuse_while_loading
 from treadle_tui.engine.runner.local import LocalRunner
 from treadle_tui.engine.runner.protocol import Runner
 from treadle_tui.engine.states import StageState, StageStatus
@@ -68,21 +73,25 @@ class Engine:
         self.clock: Clock = clock or SystemClock()
         self.swallowed: list[str] = []
         """Ids of the last `submit` that another workflow of the database already has."""
+        self.waiting_migrations: dict[str, MigrationPlan] = {}
+        """Workflows that have changed and run no items until their plan is accepted with `apply_migration`; reviews go on."""
         self._store: TransactionalStore = store
         self._runner = runner or LocalRunner()
         self._dispatcher = Dispatcher(self._store, self.clock, self._runner, concurrency)
         self._stop_listening: list[Callable[[], None]] = []
-        self._drives: set[asyncio.Task[None]] = set()
+        self._drives: set[asyncio.Task[Any]] = set()
         self._is_open = False
 
     # --- life -------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Engine:
+        refuse_while_loading()
         taken = [await self._take_up(workflow) for workflow in self.workflows.values()]
         self._dispatcher.take_up([each for each in taken if each is not None])
         self._dispatcher.keeper.start(asyncio.get_running_loop())
         self._stop_listening = [
-            self._store.news.listen(partial(_push, workflow), partial(_is_listened_to, workflow)) for workflow in self.workflows.values()
+            self._store.news.listen(workflow, partial(_push, workflow), partial(_is_listened_to, workflow))
+            for workflow in self.workflows.values()
         ]
         await self._dispatcher.reap()
         self._is_open = True
@@ -109,12 +118,15 @@ class Engine:
                 await self._store.remove_worker(dispatcher.worker, dispatcher.now())
         await self._runner.close()
 
-    async def _take_up(self, workflow: Workflow) -> Taken | None:
+    async def _take_up(self, workflow: Workflow, accepted: MigrationPlan | None = None) -> Taken | None:
+        """The workflow, ready to run; None when it has changed and the plan for its items waits to be accepted."""
         definitions = workflow.definitions()
-        shape = await self._store.shape_named(workflow.name)
-        if shape is None or shape.fingerprint != workflow.fingerprint:
-            specs = workflow.shape()["stages"]
-            shape = await self._store.save_shape(workflow.name, workflow.fingerprint, specs)
+        specs = workflow.shape()["stages"]
+        shape = await self._store.take_up(workflow.name, workflow.fingerprint, specs, workflow.backfill, accepted, self._now())
+        if isinstance(shape, MigrationPlan):
+            self.waiting_migrations[workflow.name] = shape
+            return None
+        self.waiting_migrations.pop(workflow.name, None)
         by_number = {shape.by_name[name].id: definition for name, definition in definitions.items()}
         names = {number: definition.name for number, definition in by_number.items()}
         origin = workflow.origin
@@ -141,10 +153,58 @@ class Engine:
 
     def _taken(self, workflow: Workflow | str) -> Taken:
         name = self._workflow(workflow).name
+        self._check_runs(name)
         for taken in self._dispatcher.taken.values():
             if taken.workflow.name == name:
                 return taken
         raise InvalidDefinition(f"the engine is not open, so workflow {name!r} cannot be used; use `async with Engine(…)`")
+
+    def _check_runs(self, workflow: str) -> None:
+        """Raise `WorkflowChanged` for a workflow whose items this engine does not run, though it has its code."""
+        if workflow in self.waiting_migrations:
+            raise WorkflowChanged(
+                workflow,
+                f"workflow {workflow!r} has changed, and its items run again once the plan for them is accepted (plan_migration,"
+                f" apply_migration):\n{self.waiting_migrations[workflow]}",
+            )
+        if workflow in self._dispatcher.superseded:
+            raise WorkflowChanged(
+                workflow, f"workflow {workflow!r} was changed by another engine, so this one runs its items no longer; load it again"
+            )
+
+    async def _check_runs_item(self, item_id: str) -> None:
+        if self.waiting_migrations or self._dispatcher.superseded:
+            item = await self.store.get_item(item_id)
+            if item is not None:
+                self._check_runs(item.workflow)
+
+    # --- changed workflows ------------------------------------------------------------------------------------------
+
+    async def plan_migration(self, workflow: Workflow | str) -> MigrationPlan:
+        """What the workflow as it is now means for items that were begun before; empty when no stage has changed. Changes nothing."""
+        chosen = self._workflow(workflow)
+        return await self._store.plan_migration(chosen.name, chosen.fingerprint, chosen.shape()["stages"], chosen.backfill)
+
+    async def apply_migration(self, workflow: Workflow | str, plan: MigrationPlan) -> None:
+        """Accept a plan: the items are moved into the workflow as it is now, in one transaction, and run again.
+
+        Raises: `WorkflowChanged` when something has happened since the plan was made, so that it would do something else now.
+        """
+        chosen = self._workflow(workflow)
+        taken = await self._take_up(chosen, plan)
+        if taken is None:
+            now = self.waiting_migrations[chosen.name]
+            raise WorkflowChanged(chosen.name, f"this plan for workflow {chosen.name!r} is out of date; look at it again:\n{now}")
+        self._dispatcher.take_up([taken])
+        self._dispatcher.wake()
+
+    async def drop_stage(self, item_id: str, stage: str, by: str = "") -> None:
+        """Let go of a stage that was removed from the workflow with work in it: it counts as skipped, its history stays.
+
+        Raises: `InvalidTransition` for a stage that is part of the workflow, or has finished.
+        """
+        self._dispatcher.call_off(await self._store.drop_stage(item_id, stage, by, self._now()))
+        self._dispatcher.wake()
 
     # --- items ------------------------------------------------------------------------------------------------------
 
@@ -184,20 +244,19 @@ class Engine:
     async def advance(self, item_id: str) -> None:
         """Run one item until what is left is due later or waits for a person. Raises `ItemNotFound`."""
         key = await self._store.item_key(item_id)
+        await self._check_runs_item(item_id)
         await self._driving(self._dispatcher.drive(key, waits_for_delays=False))
 
     async def run_stage(self, item_id: str, stage: str, subtask: str | None = None) -> StageState:
         """Run one ready stage by hand, also a held one; the state it led to. Raises `InvalidTransition` when it is not ready."""
         status = await self._status_of(item_id, stage, subtask)
-        worker = await self._dispatcher.ensure_worker()
-        claim = await self._store.claim_one(worker, item_id, stage, subtask, self._now())
-        if claim is None:
+        await self._check_runs_item(item_id)
+        if not await self._driving(self._dispatcher.run_one(item_id, stage, subtask)):
             reason = (await self.explain(item_id))[stage]
             raise InvalidTransition(item_id, stage, status, StageState.RUNNING, str(reason))
-        await self._driving(self._dispatcher.run_one(claim))
         return await self._status_of(item_id, stage, subtask)
 
-    async def _driving(self, drive: Any) -> None:
+    async def _driving(self, drive: Coroutine[Any, Any, T]) -> T:
         """Run a drive as a task of ours, so that closing the engine ends it."""
         if not self._is_open:
             drive.close()
@@ -205,7 +264,7 @@ class Engine:
         task = asyncio.ensure_future(drive)
         self._drives.add(task)
         try:
-            await task
+            return await task
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait({task})
@@ -262,7 +321,9 @@ class Engine:
             await self._check_edits(item_id, stage, decision.output, subtask)
         try:
             encoded = decision_to_json(decision)
-        except TypeError as error:
+            plain = msgspec.to_builtins(decision)
+            encode_json(msgspec.to_builtins(msgspec.convert(plain, type(decision))))
+        except (TypeError, ValueError, msgspec.MsgspecError) as error:
             raise InvalidDecision(f"stage {stage!r} of item {item_id!r}: the decision cannot be written: {error}") from error
         return partial(_decide, item_id=item_id, stage=stage, decision=encoded, version=version, subtask=subtask)
 
@@ -291,9 +352,7 @@ class Engine:
 
     async def rerun_stage(self, item_id: str, stage: str, by: str = "") -> None:
         """A finished stage and all behind it are pending again; what runs behind it is interrupted."""
-        moved = await self._store.rerun(item_id, stage, by, self._now())
-        key = await self._store.item_key(item_id)
-        self._dispatcher.call_off(key, moved)
+        self._dispatcher.call_off(await self._store.rerun(item_id, stage, by, self._now()))
         self._dispatcher.wake()
 
     async def pause(self, item_id: str) -> None:
@@ -307,15 +366,13 @@ class Engine:
 
     async def cancel(self, item_id: str, by: str = "") -> None:
         """Call off what has not ended: running work is interrupted, what is finished stays."""
-        key = await self._store.item_key(item_id)
-        await self._store.cancel(item_id, by, self._now())
-        self._dispatcher.call_off(key)
+        self._dispatcher.call_off(await self._store.cancel(item_id, by, self._now()))
 
     async def delete_item(self, item_id: str) -> None:
         """Remove an item and everything about it; running work is interrupted."""
         key = await self._store.item_key(item_id)
         await self._store.delete_item(item_id)
-        self._dispatcher.call_off(key)
+        self._dispatcher.call_off([lease for lease in self._dispatcher.running if lease[0][0] == key])
 
     async def pause_stage(self, workflow: Workflow | str, stage: str, when: str | None = None) -> None:
         """Start this stage no more, for all items or those `when` matches ("item.pages > 100"); kept, and obeyed by every engine."""
@@ -374,7 +431,14 @@ class Engine:
         item = await self.store.get_item(item_id)
         if item is None:
             raise ItemNotFound(item_id)
-        return await explain_item(self._store, self.store, item, self.workflows.get(item.workflow), self.clock.now())
+        return await explain_item(
+            self._store,
+            self.store,
+            item,
+            self.workflows.get(item.workflow),
+            self.clock.now(),
+            is_waiting=item.workflow in self.waiting_migrations,
+        )
 
     async def events(self, since: int = 0, follow: bool = True) -> AsyncIterator[Event | Lagged]:
         """Durable events after `since`: first what there is, then, with `follow`, what comes, other processes' included."""

@@ -13,6 +13,7 @@
     ├── StageExecutionError        a stage's own code failed
     ├── InvalidTransition          a move the state table does not have
     ├── ReviewConflict             somebody decided first
+    ├── WorkflowChanged            a workflow that runs no items until its change is accepted
     ├── InvalidDecision            an answer that cannot be recorded; the review stays open
     ├── ItemNotFound               no work item of that id
     └── InvalidItem                a work item that does not fit its type
@@ -130,6 +131,14 @@ class ReviewConflict(TreadleError):
         """Who decided; empty when nobody did and the stage merely moved on."""
         self.at = at
         """When they did; None when nobody did."""
+        super().__init__(message)
+
+
+class WorkflowChanged(TreadleError):
+    """The workflow is not the one its items were begun with, so this engine does not run them."""
+
+    def __init__(self, workflow: str, message: str) -> None:
+        self.workflow = workflow
         super().__init__(message)
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,18 @@ from treadle_tui.engine.status import Explanation, duration_words
 from treadle_tui.engine.workflow import Workflow
 
 
-def is_blocked(statuses: Mapping[str, StageStatus], ready: Sequence[str]) -> bool:
-    """Not complete, and nothing is ready, running or waiting for a retry; subtasks that can go on count as running."""
+def is_blocked(statuses: Mapping[str, StageStatus], ready: Sequence[str], removed: Collection[str] = ()) -> bool:
+    """Not complete, and nothing is ready, running or waiting for a retry; subtasks that can go on count as running.
+
+    What its workflow has no longer (`removed`) moves no more, unless an attempt of it is still under way.
+    """
     if all(status.state.is_satisfied for status in statuses.values()) or ready:
         return False
-    return not any(_moves_by_itself(status) for status in statuses.values())
+    return not any(_is_running(status) if stage in removed else _moves_by_itself(status) for stage, status in statuses.items())
+
+
+def _is_running(status: StageStatus) -> bool:
+    return status.state is StageState.RUNNING and not status.subtasks
 
 
 def _moves_by_itself(status: StageStatus) -> bool:
@@ -53,13 +60,18 @@ class Situation:
     now: datetime
     is_known: bool = True
     """Whether this engine has the workflow's code."""
+    removed: frozenset[str] = frozenset()
+    """Stages that the workflow has no longer."""
+    is_waiting: bool = False
+    """Whether the workflow has changed, and runs only once that is accepted."""
 
 
 def explain(situation: Situation) -> dict[str, Explanation]:
     """By stage, topological order: where it is, why, and what would move it."""
     explanations: dict[str, Explanation] = {}
     for stage, status in situation.statuses.items():
-        reasons, action = _EXPLAIN[status.state](situation, stage, status, explanations)
+        tell = _removed if stage in situation.removed else _EXPLAIN[status.state]
+        reasons, action = tell(situation, stage, status, explanations)
         explanations[stage] = Explanation(stage=stage, state=status.state, reasons=reasons, action=action)
     return explanations
 
@@ -92,6 +104,8 @@ def _pending(situation: Situation, stage: str, status: StageStatus, above: Mappi
         condition = situation.holds[stage]
         which = f" for items with {condition}" if condition else ""
         return [f"the stage is held{which}"], f"resume stage {stage!r}, or run it by hand"
+    if situation.is_waiting:
+        return ["its workflow has changed, and the plan for items in flight waits to be accepted"], "accept the plan"
     if not situation.is_known:
         return ["its workflow's file is not loaded, so nothing can run it"], "open the database with that workflow"
     if status.decision is not None and status.decision.verb == "request_changes":
@@ -148,6 +162,17 @@ def _cancelled(situation: Situation, stage: str, status: StageStatus, _: Mapping
     return ["a person called it off"], f"retry stage {stage!r}"
 
 
+def _removed(situation: Situation, stage: str, status: StageStatus, _: Mapping[str, Explanation]) -> tuple[list[str], str]:
+    if status.state.is_satisfied:
+        return [f"stage {stage!r} was removed from the workflow after it had finished"], ""
+    state = "waiting to run again" if status.state is StageState.PENDING else status.state.word
+    reasons = [f"stage {stage!r} was removed from the workflow while {state}"]
+    if status.error:
+        reasons.append(status.error)
+    decide = "approve or reject it, " if status.state is StageState.AWAITING_REVIEW else ""
+    return reasons, f"{decide}put it back, drop it, or cancel or delete the item"
+
+
 _EXPLAIN = {
     StageState.PENDING: _pending,
     StageState.RUNNING: _running,
@@ -160,7 +185,9 @@ _EXPLAIN = {
 }
 
 
-async def explain_item(verbs: Any, reads: Any, item: StoredItem, workflow: Workflow | None, now: datetime) -> dict[str, Explanation]:
+async def explain_item(
+    verbs: Any, reads: Any, item: StoredItem, workflow: Workflow | None, now: datetime, *, is_waiting: bool = False
+) -> dict[str, Explanation]:
     """The explanations of one item, from what the store tells."""
     facts = await verbs.facts_of(item.id)
     situation = Situation(
@@ -174,5 +201,7 @@ async def explain_item(verbs: Any, reads: Any, item: StoredItem, workflow: Workf
         groups=facts.groups,
         now=now,
         is_known=workflow is not None,
+        removed=facts.removed,
+        is_waiting=is_waiting,
     )
     return explain(situation)

@@ -49,13 +49,20 @@ class Limits:
     def __init__(self, concurrency: int, stages: Iterable[StageLimit], tags: Mapping[str, tuple[int | None, float | None]]) -> None:
         """`tags`: tag → (concurrency, starts a second), None for no limit."""
         self.concurrency = concurrency
-        self.stages = {stage.stage: stage for stage in stages}
-        self._tag_concurrency = {tag: limit for tag, (limit, _) in tags.items() if limit is not None}
-        self._rates = {tag: Rate(rate) for tag, (_, rate) in tags.items() if rate is not None}
+        self.stages: dict[int, StageLimit] = {}
+        self._tag_concurrency: dict[str, int] = {}
+        self._rates: dict[str, Rate] = {}
         self._running: Counter[int] = Counter()
         self._running_tags: Counter[str] = Counter()
         self.total = 0
         """Attempts running in this engine."""
+        self.add(stages, tags)
+
+    def add(self, stages: Iterable[StageLimit], tags: Mapping[str, tuple[int | None, float | None]]) -> None:
+        """Keep to these as well; what runs stays counted."""
+        self.stages |= {stage.stage: stage for stage in stages}
+        self._tag_concurrency |= {tag: limit for tag, (limit, _) in tags.items() if limit is not None}
+        self._rates |= {tag: Rate(rate) for tag, (_, rate) in tags.items() if rate is not None}
 
     @property
     def room(self) -> int:

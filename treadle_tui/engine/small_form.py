@@ -154,8 +154,11 @@ class SmallForm:
         """Not complete, and nothing is ready, running or waiting for a retry."""
         from treadle_tui.engine.readiness import is_blocked
 
-        ready = await self.ready_stages(item_id, store, clock)
-        return is_blocked(await store.get_all_statuses(item_id), ready) if await store.get_item(item_id) is not None else False
+        async with self._engine(store, clock) as engine:
+            if await store.get_item(item_id) is None:
+                return False
+            facts = await engine.facts_of(item_id)
+            return is_blocked(await store.get_all_statuses(item_id), facts.ready, facts.removed)
 
     async def status(self, item_id: str, store: Any, clock: Clock | None = None) -> PipelineStatus:
         """The item's stages in topological order; all pending for an item the store has not seen."""

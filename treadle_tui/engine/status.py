@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from treadle_tui.engine.review import ReviewData
+from treadle_tui.engine.review import ReviewData, ReviewDecision
 from treadle_tui.engine.states import ItemState, StageState, StageStatus
 
 
@@ -18,6 +18,57 @@ class StageEntry(StageStatus):
     """One line of a `PipelineStatus`: a stage's name and everything about it."""
 
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRun:
+    """One stage of one item that has ended: how long its code took, and how long a person."""
+
+    state: StageState
+    attempt_seconds: tuple[float, ...]
+    """Of each attempt, oldest first."""
+    seconds: float
+    """From the start of the first attempt to the end of the last, the pauses between them included."""
+    waited_seconds: float | None = None
+    """From then to the decision; None when nobody was asked."""
+    decision: ReviewDecision | None = None
+    changes_requested: int = 0
+    """Attempts that a person sent back."""
+
+    @property
+    def total_seconds(self) -> float:
+        """From the start of the first attempt until dependents could start."""
+        return self.seconds + (self.waited_seconds or 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageStatistics:
+    """What the newest runs of one stage have in common. Seconds are None where there is nothing to count."""
+
+    runs: int = 0
+    """Items in which the stage has ended, of the newest."""
+    attempts: int = 0
+    retries: int = 0
+    """Attempts beyond the first of each run."""
+    failures: int = 0
+    """Runs that ended failed, rejected ones included."""
+    skips: int = 0
+    p50_seconds: float | None = None
+    """Of one attempt."""
+    p90_seconds: float | None = None
+    p95_seconds: float | None = None
+    reviews: int = 0
+    """Runs that a person has decided."""
+    approvals: int = 0
+    """With or without edits, or of an earlier attempt."""
+    rejections: int = 0
+    changes_requested: int = 0
+    """Attempts that a person sent back."""
+    review_p50_seconds: float | None = None
+    """From the question to the decision."""
+    review_p90_seconds: float | None = None
+    reviewers: Mapping[str, int] = field(default_factory=dict)
+    """Decisions by who made them, most first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +158,8 @@ def _entry_words(entry: StageEntry) -> str:
     words = entry.state.word
     if entry.attempt > 1:
         words += f", attempt {entry.attempt}"
-    detail = entry.error or entry.summary or (entry.review.summary if entry.review else None)
+    asked = entry.review.summary if entry.review and entry.state is StageState.AWAITING_REVIEW else None
+    detail = entry.error or asked or entry.summary
     return f"{words}: {detail}" if detail else words
 
 

@@ -75,10 +75,15 @@ class _Built:
 class Workflow(SmallForm):
     """Stages, how they depend on each other, and the type of the items that pass through them."""
 
-    def __init__(self, name: str = "workflow", item: Any = None) -> None:
-        """`item` is the type of the work items: a dataclass, msgspec Struct, TypedDict, attrs or pydantic class, or None for dicts."""
+    def __init__(self, name: str = "workflow", item: Any = None, *, backfill: bool = False) -> None:
+        """`item` is the type of the work items: a dataclass, msgspec Struct, TypedDict, attrs or pydantic class, or None for dicts.
+
+        `backfill`: a stage that is added later also runs for items that are complete, and where what depends on it has finished.
+        """
         self.name = name
         """Unique among the workflows of one database."""
+        self.backfill = backfill
+        """Whether added stages run for finished work too; without it they are skipped there."""
         self._item = item
         self._origin = origin_of_caller()
         self._entries: list[Entry] = []
@@ -162,9 +167,9 @@ class Workflow(SmallForm):
         self._built = None
 
     @classmethod
-    def builder(cls, name: str = "workflow", item: Any = None) -> WorkflowBuilder:
+    def builder(cls, name: str = "workflow", item: Any = None, *, backfill: bool = False) -> WorkflowBuilder:
         """The other way to write a workflow: chained calls that end in `.build()`."""
-        return WorkflowBuilder(cls(name, item))
+        return WorkflowBuilder(cls(name, item, backfill=backfill))
 
     def build(self) -> Workflow:
         """Check everything; returns this workflow. May be called again.

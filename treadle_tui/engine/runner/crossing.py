@@ -103,10 +103,11 @@ class MemoAsked(msgspec.Struct, tag="memo"):
 
 
 class Computed(msgspec.Struct, tag="computed"):
-    """The memo's function has ended; None as `value` when it raised, which the child then does itself."""
+    """The memo's function has ended. When it raised, the child tells its caller itself."""
 
     number: int
-    value: msgspec.Raw | None
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    has_raised: bool = False
 
 
 class SleepAsked(msgspec.Struct, tag="sleep"):

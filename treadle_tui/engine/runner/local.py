@@ -14,20 +14,26 @@ from treadle_tui.engine.store.results import Work
 class LocalRunner:
     """Runs everything on this machine."""
 
+    def __init__(self) -> None:
+        self._has_started_processes = False
+
     async def run(self, call: StageCall) -> StageOutcome:
         """What the code answered, as an outcome."""
-        if call.work is Work.REDUCE:
-            return await reduce_results(call)
         if call.work is Work.STAGE and await is_skipped(call):
             return Skipped("skip_if")
-        if call.definition.isolation == "process":
+        if call.definition.isolation == "process" and not (call.work is Work.REDUCE and call.definition.reduce is None):
             from treadle_tui.engine.runner.process import run_in_process
 
+            self._has_started_processes = True
             return await run_in_process(call)
-        return await run_here(call)
+        return await (reduce_results(call) if call.work is Work.REDUCE else run_here(call))
 
     async def close(self) -> None:
-        """Nothing is kept between attempts."""
+        """Nothing is kept between attempts; processes that were told to stop are waited for."""
+        if self._has_started_processes:
+            from treadle_tui.engine.runner.process import all_ended
+
+            await all_ended()
 
 
 async def run_here(call: StageCall) -> StageOutcome:

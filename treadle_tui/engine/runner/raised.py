@@ -148,7 +148,7 @@ def _stand_in(raised: Raised, stage: str) -> Exception:
             continue
         try:
             kind = type(raised.name, (StageExecutionError, base), {"__module__": raised.classes[0][0]})
-            error = kind(stage, message)
+            error: Exception = kind(stage, message)
         except Exception:  # two bases that cannot stand side by side, or one whose constructor wants more
             continue
         if _text(error) == message:

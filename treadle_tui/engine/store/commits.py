@@ -10,12 +10,21 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.rows import RawEvent
 
 Listener = Callable[[Sequence[Event]], None]
+
+
+@dataclass(slots=True)
+class _Listening:
+    owner: object
+    listener: Listener
+    wants: Callable[[], bool]
+    asked: int = 0
 
 
 class DecodesEvents(Protocol):
@@ -34,17 +43,17 @@ class CommitNews:
         self._lock = threading.Lock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._rung: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-        self._listeners: list[tuple[Listener, Callable[[], bool]]] = []
+        self._listeners: dict[int, _Listening] = {}
         self.last_seq = 0
         """The newest `seq` this process knows of."""
 
     def publish(self, told: Sequence[RawEvent]) -> None:
         """This process has committed these events; called from whatever thread committed, in commit order."""
-        listeners = [listener for listener, wants in list(self._listeners) if wants()]
-        if listeners:
+        listening = [each for each in list(self._listeners.values()) if each.wants()]
+        if listening:
             events = self._store.decode_events(told)
-            for listener in listeners:
-                listener(events)
+            for each in listening:
+                each.listener(events)
         self.wake(told[-1].seq)
 
     def wake(self, seq: int) -> None:
@@ -96,14 +105,21 @@ class CommitNews:
         """Whether anybody waits."""
         return bool(self._waiters or self._rung)
 
-    def listen(self, listener: Listener, wants: Callable[[], bool]) -> Callable[[], None]:
-        """Call `listener`, while `wants()`, with the events of every commit of this process, from the committing thread; how to stop."""
-        entry = (listener, wants)
-        self._listeners.append(entry)
+    def listen(self, owner: object, listener: Listener, wants: Callable[[], bool]) -> Callable[[], None]:
+        """Call `listener`, while `wants()`, with the events of every commit of this process, from the committing thread; how to stop.
+
+        Once for each `owner`, however many ask for it, until all of them have stopped: two engines on one store must not tell a
+        workflow's subscribers everything twice.
+        """
+        with self._lock:
+            listening = self._listeners.setdefault(id(owner), _Listening(owner, listener, wants))
+            listening.asked += 1
 
         def stop() -> None:
-            with contextlib.suppress(ValueError):
-                self._listeners.remove(entry)
+            with self._lock:
+                listening.asked -= 1
+                if listening.asked == 0:
+                    self._listeners.pop(id(owner), None)
 
         return stop
 

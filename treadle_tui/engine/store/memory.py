@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from treadle_tui.engine.errors import StoreError
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.memory_reads import MemoryReads
+from treadle_tui.engine.store.results import Situation, Standing
 from treadle_tui.engine.store.rows import (
     AWAITING_REVIEW,
     NOT_READY,
@@ -87,6 +88,10 @@ class MemoryUnit(Unit):
         if isinstance(row, Task):
             self._touched.append(row)
 
+    def _undo_edit(self, row: Row, values: tuple[Any, ...]) -> None:
+        super()._undo_edit(row, values)
+        self.changed(row)  # a question may have dropped it from an index while it was another
+
     def _index(self) -> None:
         for task in self._touched:
             if task.ready == READY:
@@ -129,6 +134,9 @@ class MemoryUnit(Unit):
 
         self.undo_with(undo)
 
+    def stage_number(self, workflow: int, name: str) -> int | None:
+        return self._stage_ids.get((workflow, name))
+
     def stage_name(self, stage: int) -> str:
         """A stage's name by its number, also of one its workflow no longer has."""
         return next((name for (_, name), id in self._stage_ids.items() if id == stage), "")
@@ -163,6 +171,7 @@ class MemoryUnit(Unit):
             self.ids[item.id] = item.key
             for task in gone:
                 self._keep_task(task)
+                self.changed(task)
             self.history.update(histories)
             self.memos.update(memos)
             self.log = log
@@ -190,12 +199,17 @@ class MemoryUnit(Unit):
             self.subs[task.item, task.stage].pop(task.sub)
         return task
 
+    def delete_task(self, task: Task) -> None:
+        self._drop_task(task.key)
+        self.undo_with(lambda: self._keep_task(task))
+
     def delete_subtasks(self, item: int, stage: int) -> None:
         gone = [self._drop_task(task.key) for task in self.subtasks(item, stage)]
 
         def undo() -> None:
             for task in gone:
                 self._keep_task(task)
+                self.changed(task)
 
         self.undo_with(undo)
 
@@ -204,6 +218,13 @@ class MemoryUnit(Unit):
 
     def items_of(self, workflow: int) -> Iterable[Item]:
         return [item for item in self.items.values() if item.workflow == workflow]
+
+    def situations(self, workflow: int) -> Iterable[tuple[int, Situation]]:
+        stages = sorted(stage for (owner, _), stage in self._stage_ids.items() if owner == workflow)
+        for item in self.items_of(workflow):
+            rows = [task for stage in stages if (task := self.tasks.get((item.key, stage, 0))) is not None]
+            standings = tuple(Standing(task.stage, task.state, task.attempt > 0 or task.subs > 0) for task in rows)
+            yield item.key, Situation(item.flags, standings)
 
     def reserve_subs(self, item: int, stage: int, count: int) -> int:
         first = self._last_subs.get((item, stage), 0) + 1
@@ -312,6 +333,9 @@ class MemoryUnit(Unit):
         return list(self._workers.values())
 
     def insert_worker(self, uuid: str, host: str, pid: int, pid_start: str) -> int:
+        known = next((worker.id for worker in self._workers.values() if worker.uuid == uuid), None)
+        if known is not None:
+            return known
         self._last_worker += 1
         number = self._last_worker
         self._workers[number] = Worker(number, uuid, host, pid, pid_start, 0)
@@ -333,8 +357,9 @@ class MemoryUnit(Unit):
         return dict(self._held)
 
     def save_hold(self, hold: Hold) -> None:
+        before = self._held.get(hold.stage)
         self._held[hold.stage] = hold
-        self.undo_with(lambda: self._held.pop(hold.stage))
+        self.undo_with(lambda: self._held.__setitem__(hold.stage, before) if before else self._held.pop(hold.stage))
 
     def delete_hold(self, stage: int) -> None:
         gone = self._held.pop(stage)
@@ -399,8 +424,8 @@ class MemoryStateStore(MemoryReads, TransactionalStore):
                 unit.deltas.clear()
                 raise
             told = unit.commit()
-        if told:
-            self.news.publish(told)
+            if told:
+                self.news.publish(told)  # under the lock, so that two threads tell in the order of their commits
         return result
 
     def before_commit(self) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.events import Event, Lagged
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem, SubTaskStatus
-from treadle_tui.engine.status import ItemRow, PendingReview
+from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
 from treadle_tui.engine.store import views
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.event_codec import decode_event
-from treadle_tui.engine.store.rows import AWAITING_REVIEW, STATE_NUMBER, STATES, Item, RawEvent, Task
-from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.rows import AWAITING_REVIEW, ENDED, SATISFIED, STATE_NUMBER, STATES, Item, RawEvent, Task
+from treadle_tui.engine.store.shape import StageShape, WorkflowShape
 from treadle_tui.engine.store.verbs.outputs import standing_output
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class MemoryReads:
             unit = self._open_unit()
             item = self._item(unit, item_id)
             shape = None if item is None else unit.shape_of(item).by_name.get(stage)
-            return None if item is None or shape is None else self._status(unit, item, shape.id)
+            return None if item is None or shape is None else self._status(unit, item, shape)
 
     async def get_all_statuses(self, item_id: str) -> dict[str, StageStatus]:
         """Every stage of the item by name, topological order."""
@@ -63,15 +63,16 @@ class MemoryReads:
             item = self._item(unit, item_id)
             if item is None:
                 return {}
-            return {stage.name: self._status(unit, item, stage.id) for stage in unit.shape_of(item).stages}
+            found = {stage.name: self._status(unit, item, stage) for stage in unit.shape_of(item).every}
+            return {name: status for name, status in found.items() if status is not None}
 
     def _item(self, unit: MemoryUnit, item_id: str) -> Item | None:
         return unit.find_items([item_id]).get(item_id)
 
-    def _status(self, unit: MemoryUnit, item: Item, stage: int) -> StageStatus:
-        task = unit.stored_task(item.key, stage, 0)
+    def _status(self, unit: MemoryUnit, item: Item, stage: StageShape) -> StageStatus | None:
+        task = unit.stored_task(item.key, stage.id, 0)
         if task is None:
-            return views.pending_status(item.created_at)
+            return None if stage.is_removed else views.pending_status(item.created_at)
         return views.stage_status(task, standing_output(unit, task), self._subtask_statuses(unit, task))
 
     def _subtask_statuses(self, unit: MemoryUnit, task: Task) -> list[SubTaskStatus]:
@@ -89,6 +90,8 @@ class MemoryReads:
                 if stage not in shape.by_name or workflow not in (None, shape.name):
                     continue
                 task = unit.stored_task(item.key, shape.by_name[stage].id, 0)
+                if task is None and shape.by_name[stage].is_removed:
+                    continue
                 if (STATE_NUMBER[state] if task is None else task.state) == STATE_NUMBER[state] and (
                     task is not None or state is StageState.PENDING
                 ):
@@ -179,10 +182,10 @@ class MemoryReads:
     def _matches(self, unit: MemoryUnit, item: Item, shape: WorkflowShape, stage: str | None, states: Sequence[StageState]) -> bool:
         if not states:
             return True
-        for each in shape.stages:
-            if stage not in (None, each.name):
-                continue
+        for each in shape.every:
             task = unit.stored_task(item.key, each.id, 0)
+            if stage not in (None, each.name) or (task is None and each.is_removed):
+                continue
             if (StageState.PENDING if task is None else STATES[task.state]) in states:
                 return True
             if task is not None and any(STATES[sub.state] in states for sub in unit.subtasks(item.key, each.id)):
@@ -198,7 +201,7 @@ class MemoryReads:
     def _row(self, unit: MemoryUnit, item: Item) -> ItemRow:
         shape = unit.shape_of(item)
         cells = {}
-        for stage in shape.stages:
+        for stage in shape.every:
             task = unit.stored_task(item.key, stage.id, 0)
             if task is not None:
                 subs = Counter(STATES[sub.state] for sub in unit.subtasks(item.key, stage.id)) if task.subs else {}
@@ -222,7 +225,7 @@ class MemoryReads:
                         for number, state in enumerate(STATES)
                         if unit.counts.get((stage.id, 0, number))
                     }
-                    for stage in shape.stages
+                    for stage in shape.every
                 }
                 for shape in unit.shapes.values()
             }
@@ -241,11 +244,39 @@ class MemoryReads:
                     found.append(views.pending_review(item.id, shape, task))
             return found
 
-    async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
-        """Stages of every workflow the store knows, topological order."""
+    async def stage_runs(self, workflow: str, limit: int = 200) -> dict[str, list[StageRun]]:
+        """The stages that have ended, newest items first, at most `limit` of each."""
         with self._lock:
-            shapes = self._open_unit().shapes.values()
-            return {shape.name: [stage.name for stage in shape.stages] for shape in shapes if workflow in (None, shape.name)}
+            unit = self._open_unit()
+            shape = next((shape for shape in unit.shapes.values() if shape.name == workflow), None)
+            if shape is None:
+                return {}
+            keys = [item.key for item in unit.items.values() if item.workflow == shape.id]
+            return views.stage_runs(self._run_rows(unit, shape, reversed(keys)), shape, limit)
+
+    def _run_rows(self, unit: MemoryUnit, shape: WorkflowShape, keys: Iterable[int]) -> Iterator[views.RunRow]:
+        for key in keys:
+            for stage in shape.stages:
+                task = unit.stored_task(key, stage.id, 0)
+                if task is None or task.state not in ENDED:
+                    continue
+                for attempt in unit.attempts(key, stage.id, 0):
+                    yield views.RunRow(
+                        *(key, stage.id, task.state, task.completed_at, task.extra, task.raw_detail),
+                        *(attempt.number, attempt.started_at, attempt.completed_at),
+                        views.SENT_BACK in (attempt.raw_detail or b""),
+                    )
+
+    async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
+        """Stages of every workflow the store knows, topological order; then those that were removed with work in them."""
+        with self._lock:
+            unit = self._open_unit()
+            unfinished = {stage for (stage, is_subtask, state), n in unit.counts.items() if n and not is_subtask and state not in SATISFIED}
+            return {
+                shape.name: [stage.name for stage in shape.every if not stage.is_removed or stage.id in unfinished]
+                for shape in unit.shapes.values()
+                if workflow in (None, shape.name)
+            }
 
 
 def _first_after(log: Sequence[RawEvent], since: int) -> int:

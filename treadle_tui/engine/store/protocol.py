@@ -12,7 +12,7 @@ from typing import Protocol, Self
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.events import Event, Lagged
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem
-from treadle_tui.engine.status import ItemRow, PendingReview
+from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
 
 
 class StoreReads(Protocol):
@@ -83,6 +83,14 @@ class StoreReads(Protocol):
 
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
+        ...
+
+    async def stage_runs(self, workflow: str, limit: int = 200) -> dict[str, list[StageRun]]:
+        """The stages that have ended, newest items first, at most `limit` of each; every stage of the workflow is there.
+
+        A sample that is cheap at any size: of the items that were begun last, and of the first ones for a stage none of those has
+        come to.
+        """
         ...
 
     async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:

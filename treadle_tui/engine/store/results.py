@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from treadle_tui.engine.attempt_record import OUTCOMES
 from treadle_tui.engine.store.rows import TaskKey
@@ -125,3 +125,21 @@ class Submitted:
     new: int
     elsewhere: Sequence[str] = ()
     """Ids that another workflow of the database already has."""
+
+
+class Standing(NamedTuple):
+    """A stage of an item that has a row."""
+
+    stage: int
+    """Its number in the store."""
+    state: int
+    has_begun: bool
+    """Whether an attempt of it has ever begun."""
+
+
+class Situation(NamedTuple):
+    """How an item stands: all that decides what a change of its workflow means for it."""
+
+    flags: int
+    standings: tuple[Standing, ...]
+    """By stage number."""

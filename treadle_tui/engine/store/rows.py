@@ -34,6 +34,9 @@ PAUSED, CANCELLED_ITEM, DECIDED = 1, 2, 4
 TaskKey = tuple[int, int, int]
 """(item, stage, subtask number; 0 for the stage itself)"""
 
+Lease = tuple[TaskKey, int]
+"""(task, fence): one claim of one task"""
+
 
 class Row:
     """A mutable record that can be photographed and put back."""

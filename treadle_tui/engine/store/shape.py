@@ -21,24 +21,36 @@ class StageShape:
     dependents: tuple[int, ...]
     spec: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether the workflow has it no longer, and only items that had begun it still do."""
+        return bool(self.spec.get("removed"))
+
 
 class WorkflowShape:
     """One workflow's stages in topological order, with their numbers in this store."""
 
-    __slots__ = ("by_id", "by_name", "fingerprint", "id", "name", "roots", "stages")
+    __slots__ = ("by_id", "by_name", "every", "fingerprint", "id", "name", "removed", "roots", "stages")
 
     def __init__(self, id: int, name: str, fingerprint: str, stages: Sequence[StageShape]) -> None:
         self.id = id
         self.name = name
         self.fingerprint = fingerprint
-        self.stages = tuple(stages)
-        self.by_id = {stage.id: stage for stage in stages}
-        self.by_name = {stage.name: stage for stage in stages}
-        self.roots = tuple(stage for stage in stages if not stage.dependencies)
+        self.stages = tuple(stage for stage in stages if not stage.is_removed)
+        """Those the workflow has."""
+        self.removed = tuple(stage for stage in stages if stage.is_removed)
+        """Those it had, and items still have: only where there is a row. Nothing depends on them, and nothing runs them."""
+        self.every = self.stages + self.removed
+        self.by_id = {stage.id: stage for stage in self.every}
+        self.by_name = {stage.name: stage for stage in self.every}
+        self.roots = tuple(stage for stage in self.stages if not stage.dependencies)
 
     @classmethod
     def assemble(cls, id: int, name: str, fingerprint: str, specs: Iterable[Mapping[str, Any]], ids: Mapping[str, int]) -> WorkflowShape:
-        """From the stored stage specs (each with `name` and `depends_on`) in topological order, and their numbers."""
+        """From the stored stage specs (each with `name` and `depends_on`) in topological order, and their numbers.
+
+        A spec with `removed` is of a stage that only items that had begun it still have.
+        """
         specs = list(specs)
         dependents: dict[str, list[int]] = {spec["name"]: [] for spec in specs}
         for spec in specs:
@@ -75,3 +87,9 @@ class WorkflowShape:
             if shape.id in reached:
                 reached.update(shape.dependencies)
         return [shape.id for shape in self.stages if shape.id in reached and shape.id != stage]
+
+
+def policy_of(spec: Mapping[str, Any], *, is_subtask: bool) -> Mapping[str, Any]:
+    """The review policy of a stage, or of its subtasks, in plain JSON values: a stage that runs them itself has one for both."""
+    owner = spec.get("each") if is_subtask else None
+    return (owner or spec).get("review") or {}

@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from treadle_tui.engine.migration import MigrationPlan
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.results import Claim, Result, StageRoom, Submitted
-from treadle_tui.engine.store.rows import Hold, TaskKey, Worker
+from treadle_tui.engine.store.rows import Hold, Lease, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.unit import Unit
-from treadle_tui.engine.store.verbs import claiming, facts, finishing, holding, items, noting, reviewing, running_again
+from treadle_tui.engine.store.verbs import claiming, facts, finishing, holding, items, migrating, noting, reviewing, running_again
 from treadle_tui.engine.store.verbs.moves import item_named
 
 T = TypeVar("T")
@@ -68,9 +69,9 @@ class TransactionalStore(ABC):
         """The item goes on."""
         await self._run(lambda unit: items.resume(unit, item_id), now)
 
-    async def cancel(self, item_id: str, by: str, now: int) -> None:
-        """Call off what has not ended."""
-        await self._run(lambda unit: items.cancel(unit, item_id, by), now)
+    async def cancel(self, item_id: str, by: str, now: int) -> list[Lease]:
+        """Call off what has not ended; the leases that ended with it."""
+        return await self._run(lambda unit: items.cancel(unit, item_id, by), now)
 
     async def facts_of(self, item_id: str) -> facts.Facts:
         """What explaining an item needs beyond its statuses."""
@@ -91,20 +92,35 @@ class TransactionalStore(ABC):
         condition: Callable[[str], claiming.Condition],
         item: int | None,
         now: int,
+        fingerprints: Mapping[int, str] | None = None,
     ) -> list[Claim]:
-        """Take up to `room` ready tasks."""
-        return await self._run(lambda unit: claiming.claim(unit, worker, wants, room, tag_rooms, condition, item), now)
+        """Take up to `room` ready tasks. Raises `WorkflowChanged` when a workflow is not what its fingerprint here says."""
 
-    async def claim_one(self, worker: int, item_id: str, stage: str, subtask: str | None, now: int) -> Claim | None:
-        """Take one named task by hand, also a held one; None when it is not ready."""
-        return await self._run(
-            lambda unit: claiming.take_one(unit, worker, item_named(unit, item_id), stage, subtask),
-            now,
-        )
+        def verb(unit: Unit) -> list[Claim]:
+            migrating.refuse_outdated(unit, fingerprints or {})
+            return claiming.claim(unit, worker, wants, room, tag_rooms, condition, item)
+
+        return await self._run(verb, now)
+
+    async def claim_one(
+        self, worker: int, item_id: str, stage: str, subtask: str | None, now: int, fingerprints: Mapping[int, str] | None = None
+    ) -> Claim | bool:
+        """Take one named task by hand, also a held one; False when it is not ready, True when there is no code to run for it."""
+
+        def verb(unit: Unit) -> Claim | bool:
+            item = item_named(unit, item_id)
+            migrating.refuse_outdated(unit, {number: known for number, known in (fingerprints or {}).items() if number == item.workflow})
+            return claiming.take_one(unit, worker, item, stage, subtask)
+
+        return await self._run(verb, now)
 
     async def finish(self, worker: int, key: TaskKey, fence: int, result: Result, now: int) -> bool:
         """Record how an attempt ended; False when its lease was lost."""
         return await self._run(lambda unit: finishing.finish(unit, worker, key, fence, result), now)
+
+    async def hand_back_all_but(self, worker: int, held: Collection[Lease], now: int) -> None:
+        """Give back what a worker holds besides these."""
+        await self._run(lambda unit: claiming.hand_back_all_but(unit, worker, held), now)
 
     async def hand_back(self, worker: int, keys: Iterable[tuple[TaskKey, int]], now: int) -> None:
         """Give claimed work back, by (key, fence)."""
@@ -161,8 +177,8 @@ class TransactionalStore(ABC):
         """A failed or cancelled stage is pending again."""
         await self._run(lambda unit: running_again.retry(unit, item_id, stage, by, subtask), now)
 
-    async def rerun(self, item_id: str, stage: str, by: str, now: int) -> list[int]:
-        """A finished stage and all behind it are pending again."""
+    async def rerun(self, item_id: str, stage: str, by: str, now: int) -> list[Lease]:
+        """A finished stage and all behind it are pending again; the leases that ended with it."""
         return await self._run(lambda unit: running_again.rerun(unit, item_id, stage, by), now)
 
     async def hold_stage(self, workflow: int, stage: str, when: str | None, now: int) -> None:
@@ -178,6 +194,20 @@ class TransactionalStore(ABC):
     async def shape_named(self, name: str) -> WorkflowShape | None:
         """A workflow as the store knows it; None when it does not."""
         return await self._run(lambda unit: next((shape for shape in unit.shapes.values() if shape.name == name), None))
+
+    async def plan_migration(self, name: str, fingerprint: str, specs: migrating.Specs, backfill: bool) -> MigrationPlan:
+        """What a workflow as it is now means for its items."""
+        return await self._run(lambda unit: migrating.plan(unit, name, fingerprint, specs, backfill))
+
+    async def take_up(
+        self, name: str, fingerprint: str, specs: migrating.Specs, backfill: bool, accepted: MigrationPlan | None, now: int
+    ) -> WorkflowShape | MigrationPlan:
+        """Make a workflow what it is now; the plan instead, and nothing changed, when that must be accepted and is not this one."""
+        return await self._run(lambda unit: migrating.take_up(unit, name, fingerprint, specs, backfill, accepted), now)
+
+    async def drop_stage(self, item_id: str, stage: str, by: str, now: int) -> list[Lease]:
+        """Let go of a stage that was removed with work in it; the leases that ended with it."""
+        return await self._run(lambda unit: migrating.drop(unit, item_id, stage, by), now)
 
     async def save_shape(self, name: str, fingerprint: str, specs: Sequence[Mapping[str, Any]]) -> WorkflowShape:
         """Record a workflow nobody has items of yet, or whose stages have not changed."""

@@ -16,6 +16,7 @@ from treadle_tui.engine import events as ev
 from treadle_tui.engine.codec import encode_json
 from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
+from treadle_tui.engine.store.results import Situation
 from treadle_tui.engine.store.rows import PENDING, Attempt, Hold, Item, RawEvent, Row, Task, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 
@@ -146,7 +147,11 @@ class Unit(ABC):
 
     @abstractmethod
     def rename_stage(self, stage: int, name: str) -> None:
-        """Give a stage another name; everything about it stays."""
+        """Give a stage another name, which no other stage of its workflow has; everything about it stays."""
+
+    @abstractmethod
+    def stage_number(self, workflow: int, name: str) -> int | None:
+        """The number of a stage that the workflow has, or has ever had; None when it never had one of that name."""
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
@@ -185,6 +190,10 @@ class Unit(ABC):
         """Give a task a row."""
 
     @abstractmethod
+    def delete_task(self, task: Task) -> None:
+        """Take a stage's row away: nothing has happened to it."""
+
+    @abstractmethod
     def delete_subtasks(self, item: int, stage: int) -> None:
         """Remove the subtasks of a stage; their attempts stay."""
 
@@ -195,6 +204,10 @@ class Unit(ABC):
     @abstractmethod
     def items_of(self, workflow: int) -> Iterable[Item]:
         """Every item of a workflow."""
+
+    @abstractmethod
+    def situations(self, workflow: int) -> Iterable[tuple[int, Situation]]:
+        """How every item of a workflow stands, by its number."""
 
     @abstractmethod
     def reserve_subs(self, item: int, stage: int, count: int) -> int:
@@ -258,7 +271,7 @@ class Unit(ABC):
 
     @abstractmethod
     def insert_worker(self, uuid: str, host: str, pid: int, pid_start: str) -> int:
-        """A new worker's number; never used again."""
+        """A new worker's number, never used again; of one that is known by its uuid, the number it has."""
 
     @abstractmethod
     def delete_worker(self, worker: int) -> None:
@@ -297,7 +310,7 @@ class Unit(ABC):
         if found is not None or sub:
             return found
         shape = self.shape_of(item).by_id.get(stage)
-        return None if shape is None else self.fresh_task(item, stage, len(shape.dependencies))
+        return None if shape is None or shape.is_removed else self.fresh_task(item, stage, len(shape.dependencies))
 
     def fresh_task(self, item: Item, stage: int, open_deps: int) -> Task:
         """A pending stage of the item, with its row."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.clock import from_ms
 from treadle_tui.engine.codec import attempt_from_parts, decision_from_json, decode_json, review_from_json
 from treadle_tui.engine.states import ItemState, StageState, StageStatus, StoredItem, SubTaskStatus
-from treadle_tui.engine.status import Cell, ItemRow, PendingReview
+from treadle_tui.engine.review import ReviewDecision
+from treadle_tui.engine.status import Cell, ItemRow, PendingReview, StageRun
 from treadle_tui.engine.store.rows import CANCELLED_ITEM, STATES, Attempt, Item, Task
-from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.shape import WorkflowShape, policy_of
 
 
 def moment(milliseconds: int | None) -> datetime | None:
@@ -98,7 +100,6 @@ def pending_review(item_id: str, shape: WorkflowShape, task: Task) -> PendingRev
     """A task that waits for a person."""
     stage = shape.by_id[task.stage]
     review = review_from_json(task.detail.get("review"))
-    policy = stage.spec.get("review") or {}
     return PendingReview(
         item_id=item_id,
         workflow=shape.name,
@@ -108,8 +109,64 @@ def pending_review(item_id: str, shape: WorkflowShape, task: Task) -> PendingRev
         version=task.version,
         review=review,
         waiting_since=from_ms(task.updated_at),
-        group=policy.get("group"),
+        group=policy_of(stage.spec, is_subtask=task.sub > 0).get("group"),
     )
+
+
+class RunRow(NamedTuple):
+    """One attempt of a stage that has ended, with what is known of the stage; the raw material of a `StageRun`."""
+
+    item: int
+    stage: int
+    state: int
+    ended_at: int | None
+    extra: int
+    detail: bytes | dict[str, Any] | None
+    number: int
+    started_at: int | None
+    completed_at: int | None
+    is_sent_back: bool
+
+
+def stage_runs(rows: Iterable[RunRow], shape: WorkflowShape, limit: int) -> dict[str, list[StageRun]]:
+    """Runs by stage name, at most `limit` of each; rows come with the attempts of one stage of one item together, oldest first."""
+    found: dict[str, list[StageRun]] = {stage.name: [] for stage in shape.stages}
+    for (_, stage), attempts in groupby(rows, key=lambda row: (row.item, row.stage)):
+        runs = found[shape.by_id[stage].name]
+        if len(runs) < limit:
+            runs += _stage_run(list(attempts))
+    return found
+
+
+def _stage_run(attempts: list[RunRow]) -> list[StageRun]:
+    """The run of these attempts; none when no attempt has ended. What came before the stage was sent back to the start is left out."""
+    last = attempts[-1]
+    lately = [row for row in attempts if row.number > min(last.extra, last.number - 1)]
+    spans = [(row.started_at, row.completed_at) for row in lately if row.started_at is not None and row.completed_at is not None]
+    if not spans:
+        return []
+    decision = _decision_of(last.detail)
+    return [
+        StageRun(
+            state=STATES[last.state],
+            attempt_seconds=tuple((end - start) / 1000 for start, end in spans),
+            seconds=(spans[-1][1] - spans[0][0]) / 1000,
+            waited_seconds=None if decision is None or last.ended_at is None else max(0, last.ended_at - spans[-1][1]) / 1000,
+            decision=decision,
+            changes_requested=sum(row.is_sent_back for row in attempts),
+        )
+    ]
+
+
+def _decision_of(detail: bytes | dict[str, Any] | None) -> ReviewDecision | None:
+    if detail is None or (isinstance(detail, bytes) and b'"decision"' not in detail):
+        return None
+    values = detail if isinstance(detail, dict) else decode_json(detail)
+    return decision_from_json(values.get("decision"))
+
+
+SENT_BACK = b'"source":"person"'
+"""In an attempt's detail: a person asked for changes."""
 
 
 def cell(task: Task, by_state: Mapping[StageState, int]) -> Cell:
@@ -125,14 +182,14 @@ def cell(task: Task, by_state: Mapping[StageState, int]) -> Cell:
 
 
 def item_row(item: Item, shape: WorkflowShape, cells: Mapping[int, Cell]) -> ItemRow:
-    """An item as a board shows it; stages without a cell are pending."""
+    """An item as a board shows it; stages without a cell are pending, and a removed one is shown where the item has it."""
     return ItemRow(
         key=item.key,
         item_id=item.id,
         workflow=shape.name,
         state=item_state(item),
         created_at=from_ms(item.created_at),
-        cells={stage.name: cells.get(stage.id, PENDING_CELL) for stage in shape.stages},
+        cells={stage.name: cells.get(stage.id, PENDING_CELL) for stage in shape.every if not stage.is_removed or stage.id in cells},
     )
 
 

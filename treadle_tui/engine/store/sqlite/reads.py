@@ -9,17 +9,34 @@ from typing import Any
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.events import Event, Lagged
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem, SubTaskStatus
-from treadle_tui.engine.status import ItemRow, PendingReview
+from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
 from treadle_tui.engine.store import views
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.event_codec import decode_event
-from treadle_tui.engine.store.rows import AWAITING_REVIEW, STATE_NUMBER, STATES, Attempt, Hold, Item, RawEvent, Task, Worker
+from treadle_tui.engine.store.rows import (
+    AWAITING_REVIEW,
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    SKIPPED,
+    STATE_NUMBER,
+    STATES,
+    Attempt,
+    Hold,
+    Item,
+    RawEvent,
+    Task,
+    Worker,
+)
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.sqlite.reader import Reader
 from treadle_tui.engine.store.sqlite.unit import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
 
 EVENTS_AT_ONCE = 1000
 """Rows read by one question of `events`."""
+
+ITEMS_PER_RUN = 2
+"""Items looked at for each run that is wanted: not every one of them has come to every stage."""
 
 _TASK = ", ".join(f"t.{column}" for column in TASK_COLUMNS) + ", t.detail"
 _ITEM = "i.key, i.id, i.workflow, i.data, i.priority, i.created_at, i.flags, i.open_stages"
@@ -78,7 +95,7 @@ class SqliteReads:
         item = await self._item_of(item_id)
         if item is None or item.workflow not in shapes:
             return {}
-        stages = [stage for stage in shapes[item.workflow].stages if only in (None, stage.name)]
+        stages = [stage for stage in shapes[item.workflow].every if only in (None, stage.name)]
         if not stages:
             return {}
         sql, parameters = f"{_STATUS} WHERE i.key = ?", [item.key]
@@ -100,6 +117,7 @@ class SqliteReads:
             if stage.id in tasks
             else views.pending_status(item.created_at)
             for stage in stages
+            if stage.id in tasks or not stage.is_removed
         }
 
     async def get_attempts(self, item_id: str, stage: str, subtask: str | None = None) -> list[AttemptRecord]:
@@ -138,7 +156,7 @@ class SqliteReads:
             if stage not in shape.by_name or workflow not in (None, shape.name):
                 continue
             number = shape.by_name[stage].id
-            missing = " OR t.state IS NULL" if state is StageState.PENDING else ""
+            missing = " OR t.state IS NULL" if state is StageState.PENDING and not shape.by_name[stage].is_removed else ""
             rows = await self._reader.fetch(
                 "SELECT i.key, i.id FROM treadle_items i LEFT JOIN treadle_tasks t ON t.item = i.key AND t.stage = ? AND t.sub = 0"
                 f" WHERE i.workflow = ? AND (t.state = ?{missing})",
@@ -177,16 +195,18 @@ class SqliteReads:
         if not states:
             return where, parameters
         shapes = await self._shapes()
-        stages = [s.id for shape in shapes.values() for s in shape.stages if stage in (None, s.name)]
+        stages = [s for shape in shapes.values() for s in shape.every if stage in (None, s.name)]
+        live = [s.id for s in stages if not s.is_removed]
         marks, state_marks = ", ".join("?" * len(stages)), ", ".join("?" * len(states))
         in_state = f"EXISTS (SELECT 1 FROM treadle_tasks t WHERE t.item = i.key AND t.stage IN ({marks}) AND t.state IN ({state_marks}))"
-        parameters = [*parameters, *stages, *(STATE_NUMBER[state] for state in states)]
+        parameters = [*parameters, *(s.id for s in stages), *(STATE_NUMBER[state] for state in states)]
         if StageState.PENDING in states:  # a stage nothing has happened to has no row
             in_state += (
                 " OR EXISTS (SELECT 1 FROM treadle_stages s WHERE s.workflow = i.workflow AND s.id IN"
-                f" ({marks}) AND NOT EXISTS (SELECT 1 FROM treadle_tasks t WHERE t.item = i.key AND t.stage = s.id AND t.sub = 0))"
+                f" ({', '.join('?' * len(live))})"
+                " AND NOT EXISTS (SELECT 1 FROM treadle_tasks t WHERE t.item = i.key AND t.stage = s.id AND t.sub = 0))"
             )
-            parameters += stages
+            parameters += live
         return f"{where} AND ({in_state})", parameters
 
     async def rows(self, item_ids: Sequence[str]) -> list[ItemRow]:
@@ -240,7 +260,7 @@ class SqliteReads:
         kept: dict[int, dict[StageState, int]] = {}
         for stage, state, count in await self._reader.fetch("SELECT stage, state, n FROM treadle_counts WHERE is_subtask = 0 AND n > 0"):
             kept.setdefault(stage, {})[STATES[state]] = count
-        return {shape.name: {stage.name: kept.get(stage.id, {}) for stage in shape.stages} for shape in shapes.values()}
+        return {shape.name: {stage.name: kept.get(stage.id, {}) for stage in shape.every} for shape in shapes.values()}
 
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
@@ -253,10 +273,43 @@ class SqliteReads:
         )
         return [views.pending_review(row[0], shapes[row[1]], task_from_row(row[2:])) for row in rows]
 
+    async def stage_runs(self, workflow: str, limit: int = 200) -> dict[str, list[StageRun]]:
+        """The stages that have ended, newest items first, at most `limit` of each."""
+        shape = next((shape for shape in (await self._shapes()).values() if shape.name == workflow), None)
+        if shape is None:
+            return {}
+        newest = views.stage_runs(await self._run_rows(shape, limit, "DESC"), shape, limit)
+        if all(newest.values()):
+            return newest
+        oldest = views.stage_runs(await self._run_rows(shape, limit, "ASC"), shape, limit)
+        return {name: runs or oldest[name] for name, runs in newest.items()}
+
+    async def _run_rows(self, shape: WorkflowShape, limit: int, order: str) -> list[views.RunRow]:
+        marks = ", ".join("?" * len(shape.stages))
+        rows = await self._reader.fetch(
+            f"WITH chosen AS (SELECT key FROM treadle_items WHERE workflow = ? AND key <= (SELECT max(item) FROM treadle_attempts)"
+            f" ORDER BY key {order} LIMIT ?)"
+            " SELECT t.item, t.stage, t.state, t.completed_at, t.extra, t.detail, a.number, a.started_at, a.completed_at,"
+            " coalesce(instr(a.detail, ?), 0) FROM chosen c"
+            f" JOIN treadle_tasks t ON t.item = c.key AND t.stage IN ({marks}) AND t.sub = 0"
+            f" AND t.state IN ({COMPLETED}, {SKIPPED}, {FAILED}, {CANCELLED})"
+            " JOIN treadle_attempts a ON a.item = t.item AND a.stage = t.stage AND a.sub = 0"
+            f" ORDER BY t.item {order}, t.stage, a.number",
+            (shape.id, limit * ITEMS_PER_RUN, views.SENT_BACK, *(stage.id for stage in shape.stages)),
+        )
+        return [views.RunRow(*row[:-1], bool(row[-1])) for row in rows]
+
     async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
-        """Stages of every workflow the store knows, topological order."""
-        shapes = (await self._shapes()).values()
-        return {shape.name: [stage.name for stage in shape.stages] for shape in shapes if workflow in (None, shape.name)}
+        """Stages of every workflow the store knows, topological order; then those that were removed with work in them."""
+        shapes = [shape for shape in (await self._shapes()).values() if workflow in (None, shape.name)]
+        unfinished = await self._unfinished_stages() if any(shape.removed for shape in shapes) else set()
+        return {shape.name: [stage.name for stage in shape.every if not stage.is_removed or stage.id in unfinished] for shape in shapes}
+
+    async def _unfinished_stages(self) -> set[int]:
+        rows = await self._reader.fetch(
+            f"SELECT DISTINCT stage FROM treadle_counts WHERE is_subtask = 0 AND n > 0 AND state NOT IN ({COMPLETED}, {SKIPPED})"
+        )
+        return {row[0] for row in rows}
 
     # --- events -----------------------------------------------------------------------------------------------------
 

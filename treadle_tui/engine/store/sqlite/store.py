@@ -108,7 +108,9 @@ class SqliteStateStore(SqliteReads, TransactionalStore):
     def decode_events(self, raw: Sequence[RawEvent]) -> list[Event]:
         """The events of rows that were just committed; on the writer's thread."""
         unit = self._writer.unit
-        names = {stage.id: stage.name for shape in unit.shapes.values() for stage in shape.stages}
+        names = {stage.id: stage.name for shape in unit.shapes.values() for stage in shape.every}
+        if any(row.stage is not None and row.stage not in names for row in raw):  # of a stage that has just gone
+            names = unit.stage_names()
         return [
             decode_event(row, lambda number: unit.shapes[number].name, self._writer.item_id, lambda stage: names.get(stage, ""))
             for row in raw

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from treadle_tui.engine.codec import decode_json, encode_json
-from treadle_tui.engine.store.results import Statement
+from treadle_tui.engine.store.results import Situation, Standing, Statement
 from treadle_tui.engine.store.rows import Attempt, Hold, Item, RawEvent, Row, Task, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.statements import Guard
@@ -66,6 +66,18 @@ _ATTEMPT_SELECT = "SELECT item, stage, sub, number, started_at, completed_at, ou
 _ATTEMPT_WRITE = "INSERT OR REPLACE INTO treadle_attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _EVENT_WRITE = "INSERT INTO treadle_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COUNT_WRITE = "INSERT INTO treadle_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+
+
+_SITUATIONS = (
+    "SELECT i.key, i.flags, group_concat(t.stage || ' ' || t.state || ' ' || (t.attempt > 0 OR t.subs > 0))"
+    " FROM treadle_items i LEFT JOIN treadle_tasks t ON t.item = i.key AND t.sub = 0 WHERE i.workflow = ? GROUP BY i.key"
+)
+"""One row per item: "stage state begun" of each of its stages, in one text. Most items of many share theirs with others."""
+
+
+def _standings(rows: str | None) -> tuple[Standing, ...]:
+    parts = [] if rows is None else [[int(number) for number in row.split()] for row in rows.split(",")]
+    return tuple(sorted(Standing(stage, state, bool(has_begun)) for stage, state, has_begun in parts))
 
 
 class BatchLost(Exception):
@@ -277,6 +289,14 @@ class SqliteUnit(Unit):
     def rename_stage(self, stage: int, name: str) -> None:
         self._execute("UPDATE treadle_stages SET name = ? WHERE id = ?", (name, stage))
 
+    def stage_number(self, workflow: int, name: str) -> int | None:
+        row = self.connection.execute("SELECT id FROM treadle_stages WHERE workflow = ? AND name = ?", (workflow, name)).fetchone()
+        return None if row is None else row[0]
+
+    def stage_names(self) -> dict[int, str]:
+        """Names of all stages by number, also of those their workflow no longer has."""
+        return dict(self.connection.execute("SELECT id, name FROM treadle_stages").fetchall())
+
     # --- items ------------------------------------------------------------------------------------------------------
 
     def item(self, key: int) -> Item | None:
@@ -361,6 +381,15 @@ class SqliteUnit(Unit):
         rows = self.connection.execute(f"{_ITEM_SELECT} WHERE workflow = ?", (workflow,)).fetchall()
         return [self._items.get(row[0]) or self._keep_item(item_from_row(row)) for row in rows]
 
+    def situations(self, workflow: int) -> Iterable[tuple[int, Situation]]:
+        self.flush()
+        known: dict[tuple[int, str | None], Situation] = {}
+        for key, flags, rows in self.connection.execute(_SITUATIONS, (workflow,)):
+            situation = known.get((flags, rows))
+            if situation is None:
+                situation = known[flags, rows] = Situation(flags, _standings(rows))
+            yield key, situation
+
     # --- tasks ------------------------------------------------------------------------------------------------------
 
     def stored_task(self, item: int, stage: int, sub: int) -> Task | None:
@@ -390,6 +419,11 @@ class SqliteUnit(Unit):
             self._take_out(task)
 
         self.undo_with(undo)
+
+    def delete_task(self, task: Task) -> None:
+        self._has_written = True
+        del self._tasks[task.key]
+        self._take_out(task)
 
     def reserve_subs(self, item: int, stage: int, count: int) -> int:
         row = self.connection.execute("SELECT last FROM treadle_subs WHERE item = ? AND stage = ?", (item, stage)).fetchone()
@@ -512,10 +546,11 @@ class SqliteUnit(Unit):
 
     def insert_worker(self, uuid: str, host: str, pid: int, pid_start: str) -> int:
         self._has_written = True
-        cursor = self.connection.execute(
-            "INSERT INTO treadle_workers (uuid, host, pid, pid_start, beat) VALUES (?, ?, ?, ?, 0)", (uuid, host, pid, pid_start)
+        self.connection.execute(
+            "INSERT INTO treadle_workers (uuid, host, pid, pid_start, beat) VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
+            (uuid, host, pid, pid_start),
         )
-        return int(cursor.lastrowid or 0)
+        return int(self.connection.execute("SELECT id FROM treadle_workers WHERE uuid = ?", (uuid,)).fetchone()[0])
 
     def delete_worker(self, worker: int) -> None:
         self._execute("DELETE FROM treadle_workers WHERE id = ?", (worker,))

@@ -24,8 +24,8 @@ from treadle_tui.engine.store.rows import (
     RETRY_WAIT,
     RUNNING,
     Item,
+    Lease,
     Task,
-    TaskKey,
 )
 from treadle_tui.engine.store.unit import Unit
 from treadle_tui.engine.store.verbs.moves import close_fan_out, fail, make_ready, move, record_attempt, task_named
@@ -208,11 +208,14 @@ def _results(unit: Unit, stage: Task) -> dict[str, bytes | None]:
     return {task.name or "": standing_output(unit, task) for task in unit.subtasks(stage.item, stage.stage)}
 
 
-def take_one(unit: Unit, worker: int, item: Item, stage: str, subtask: str | None = None) -> Claim | None:
-    """Claim one named stage by hand, also a held one. None when it is not ready."""
+def take_one(unit: Unit, worker: int, item: Item, stage: str, subtask: str | None = None) -> Claim | bool:
+    """Claim one named stage by hand, also a held one. False when it is not ready; True for a fan-out that merely goes on."""
     release_due(unit)
     task = task_named(unit, item, stage, subtask)
-    return take(unit, worker, task) if task.ready in (READY, READY_BUT_HELD) else None
+    if task.ready not in (READY, READY_BUT_HELD) or unit.shape_of(item).by_id[task.stage].is_removed:
+        return False
+    claimed = take(unit, worker, task)
+    return True if claimed is None else claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +253,18 @@ def release_due(unit: Unit, limit: int = 1000) -> None:
             make_ready(unit, item, task)
 
 
-def hand_back(unit: Unit, worker: int, keys: Iterable[tuple[TaskKey, int]]) -> None:
+def hand_back(unit: Unit, worker: int, keys: Iterable[Lease]) -> None:
     """An engine stops in order: its unfinished work is pending again, same attempt, and no interruption is counted."""
     for (item_key, stage, sub), fence in keys:
         task = unit.stored_task(item_key, stage, sub)
         item = unit.item(item_key)
         if task is not None and item is not None and task.worker == worker and task.fence == fence:
             _recover(unit, item, task)
+
+
+def hand_back_all_but(unit: Unit, worker: int, held: Collection[Lease]) -> None:
+    """Give back what the worker holds besides these: claimed, and never begun."""
+    hand_back(unit, worker, [lease for task in unit.leased(worker) if (lease := (task.key, task.fence)) not in held])
 
 
 def reap(unit: Unit, dead: Sequence[int]) -> int:

@@ -24,6 +24,8 @@ class Facts:
     ready: Sequence[str]
     """Stages that can be claimed now, or that have subtasks that can."""
     groups: Mapping[str, str | None]
+    removed: frozenset[str] = frozenset()
+    """Stages of the item that its workflow has no longer."""
 
 
 def facts_of(unit: Unit, item_id: str) -> Facts:
@@ -31,7 +33,7 @@ def facts_of(unit: Unit, item_id: str) -> Facts:
     item = item_named(unit, item_id)
     shape = unit.shape_of(item)
     names = {stage.id: stage.name for stage in shape.stages}
-    tasks = {stage.id: unit.stored_task(item.key, stage.id, 0) for stage in shape.stages}
+    tasks = {stage.id: unit.stored_task(item.key, stage.id, 0) for stage in shape.every}
     held = {stage: hold.when for stage, hold in unit.holds().items() if stage in names}
     held_back, ready, due, budgets = set(), [], {}, {}
     for stage in shape.stages:
@@ -54,5 +56,6 @@ def facts_of(unit: Unit, item_id: str) -> Facts:
         holds={names[stage]: when for stage, when in held.items()},
         held_back=frozenset(held_back),
         ready=ready,
-        groups={stage.name: (stage.spec.get("review") or {}).get("group") for stage in shape.stages},
+        groups={stage.name: (stage.spec.get("review") or {}).get("group") for stage in shape.every},
+        removed=frozenset(stage.name for stage in shape.removed if tasks[stage.id] is not None),
     )

@@ -167,6 +167,7 @@ def _retry(unit: Unit, item: Item, task: Task, result: Result) -> None:
     if result.feedback is not None:
         changes["feedback"] = result.feedback
     task.put(**changes)
+    task.out = 0
     if result.outcome in ("rejected", "uncertain"):
         discard_subtasks(unit, task)
     move(unit, item, task, RETRY_WAIT)

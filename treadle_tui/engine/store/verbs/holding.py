@@ -12,8 +12,8 @@ from treadle_tui.engine.store.verbs.moves import make_ready
 
 def stage_named(shape: WorkflowShape, stage: str) -> StageShape:
     """A stage of a workflow by name. Raises `StageNotFound`."""
-    if stage not in shape.by_name:
-        raise StageNotFound(stage, list(shape.by_name), f"workflow {shape.name!r}")
+    if stage not in shape.by_name or shape.by_name[stage].is_removed:
+        raise StageNotFound(stage, [each.name for each in shape.stages], f"workflow {shape.name!r}")
     return shape.by_name[stage]
 
 

@@ -21,10 +21,11 @@ from treadle_tui.engine.store.rows import (
     RUNNING,
     STATES,
     Item,
+    Lease,
     Task,
 )
 from treadle_tui.engine.store.unit import Unit
-from treadle_tui.engine.store.verbs.moves import item_named, make_ready, record_attempt
+from treadle_tui.engine.store.verbs.moves import item_named, label, make_ready, record_attempt
 
 
 def submit(unit: Unit, workflow: int, batch: Sequence[tuple[str, bytes]], priority: int) -> Submitted:
@@ -56,8 +57,10 @@ def delete(unit: Unit, item_id: str) -> None:
     """Remove an item and everything about it; one `ItemDeleted` stays."""
     item = item_named(unit, item_id)
     shape = unit.shape_of(item)
-    for stage in shape.stages:
+    for stage in shape.every:
         task = unit.stored_task(item.key, stage.id, 0)
+        if task is None and stage.is_removed:
+            continue
         unit.count(stage.id, False, PENDING if task is None else task.state, -1)
         if task is not None and task.subs:
             for subtask in unit.subtasks(item.key, stage.id):
@@ -69,7 +72,7 @@ def delete(unit: Unit, item_id: str) -> None:
 def tasks_of(unit: Unit, item: Item) -> list[Task]:
     """Every stage of the item that something has happened to, with its subtasks after it."""
     found = []
-    for stage in unit.shape_of(item).stages:
+    for stage in unit.shape_of(item).every:
         task = unit.stored_task(item.key, stage.id, 0)
         if task is not None:
             found.append(task)
@@ -106,24 +109,27 @@ def resume(unit: Unit, item_id: str) -> None:
     unit.emit(ev.ItemResumed, workflow=item.workflow, item=item.key)
 
 
-def cancel(unit: Unit, item_id: str, by: str) -> None:
-    """Call off what has not ended; what is finished stays. Results of running work will change nothing."""
+def cancel(unit: Unit, item_id: str, by: str) -> list[Lease]:
+    """Call off what has not ended; what is finished stays. The leases that ended: results of them will change nothing."""
     item = item_named(unit, item_id)
     shape = unit.shape_of(item)
-    unfinished = [stage for stage in shape.stages if (unit.task(item, stage.id) or Task(0, 0)).state not in ENDED]
+    tasks = [task for stage in shape.every if (task := unit.task(item, stage.id)) is not None]
+    unfinished = [task for task in tasks if task.state not in ENDED]
     if item.flags & CANCELLED_ITEM and not unfinished:
-        return
+        return []
     if not unfinished:
-        state = STATES[(unit.task(item, shape.stages[-1].id) or Task(0, 0)).state] if shape.stages else StageState.COMPLETED
+        state = STATES[tasks[-1].state] if tasks else StageState.COMPLETED
         raise InvalidTransition(
-            item_id, shape.stages[-1].name if shape.stages else "", state, StageState.CANCELLED, "every stage has ended already"
+            item_id, label(unit, item, tasks[-1]) if tasks else "", state, StageState.CANCELLED, "every stage has ended already"
         )
     unit.edit(item)
     item.flags |= CANCELLED_ITEM
-    for task in tasks_of(unit, item):
-        if task.state not in ENDED:
-            _call_off(unit, item, task)
+    open_tasks = [task for task in tasks_of(unit, item) if task.state not in ENDED]
+    leases = [(task.key, task.fence) for task in open_tasks if task.worker is not None]
+    for task in open_tasks:
+        _call_off(unit, item, task)
     unit.emit(ev.ItemCancelled, workflow=item.workflow, item=item.key, by=by)
+    return leases
 
 
 def _call_off(unit: Unit, item: Item, task: Task) -> None:

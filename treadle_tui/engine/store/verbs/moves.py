@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from treadle_tui.engine import events as ev
-from treadle_tui.engine.errors import ItemNotFound, StageNotFound, TreadleError
+from treadle_tui.engine.errors import InvalidTransition, ItemNotFound, StageNotFound
 from treadle_tui.engine.states import TRANSITIONS, check_transition
 from treadle_tui.engine.store.results import OUTCOME_NUMBER, Statement
 from treadle_tui.engine.store.rows import (
@@ -31,7 +31,6 @@ from treadle_tui.engine.store.rows import (
 from treadle_tui.engine.store.statements import to_json
 from treadle_tui.engine.store.unit import Unit
 
-
 _LEGAL = frozenset((STATE_NUMBER[state], STATE_NUMBER[to]) for state, targets in TRANSITIONS.items() for to in targets)
 """`TRANSITIONS` in the numbers of rows."""
 
@@ -47,16 +46,14 @@ def item_named(unit: Unit, item_id: str) -> Item:
 def task_named(unit: Unit, item: Item, stage: str, subtask: str | None = None) -> Task:
     """A stage of the item, or a subtask of it, by name. Raises `StageNotFound` with the nearest name."""
     shape = unit.shape_of(item)
-    if stage not in shape.by_name:
-        raise StageNotFound(stage, list(shape.by_name), f"workflow {shape.name!r}")
-    number = shape.by_name[stage].id
+    known = shape.by_name.get(stage)
+    task = None if known is None else unit.task(item, known.id)
+    if known is None or task is None:
+        raise StageNotFound(stage, [each.name for each in shape.stages], f"workflow {shape.name!r}")
     if subtask is None:
-        task = unit.task(item, number)
-        if task is None:
-            raise TreadleError(f"stage {stage!r} of item {item.id!r} has no row and no shape")
         return task
     names = {}
-    for task in unit.subtasks(item.key, number):
+    for task in unit.subtasks(item.key, known.id):
         if task.name == subtask:
             return task
         names[task.name or ""] = task
@@ -67,6 +64,18 @@ def label(unit: Unit, item: Item, task: Task) -> str:
     """The stage's name, with the subtask's when it is one."""
     name = unit.shape_of(item).by_id[task.stage].name
     return name if task.name is None else f"{name}/{task.name}"
+
+
+def refuse_removed(unit: Unit, item: Item, task: Task, to_state: int) -> None:
+    """Raise `InvalidTransition` when the stage was removed from the workflow, so that nothing can run it."""
+    if unit.shape_of(item).by_id[task.stage].is_removed:
+        raise InvalidTransition(
+            item.id,
+            label(unit, item, task),
+            STATES[task.state],
+            STATES[to_state],
+            "it was removed from the workflow, so nothing can run it: put it back, drop it, or cancel or delete the item",
+        )
 
 
 def move(unit: Unit, item: Item, task: Task, to_state: int, remedy: str = "") -> None:

@@ -30,6 +30,7 @@ from treadle_tui.engine.store.rows import (
     Item,
     Task,
 )
+from treadle_tui.engine.store.shape import policy_of
 from treadle_tui.engine.store.statements import from_json
 from treadle_tui.engine.store.unit import Unit
 from treadle_tui.engine.store.verbs.moves import (
@@ -178,11 +179,17 @@ def _pick_attempt(unit: Unit, item: Item, task: Task, recorded: Mapping[str, Any
 
 def _reject(unit: Unit, item: Item, task: Task, recorded: Mapping[str, Any]) -> None:
     _resolved(unit, item, task, recorded)
+    task.out = 0
     fail(unit, item, task, recorded["reason"] or "rejected")
 
 
 def _request_changes(unit: Unit, item: Item, task: Task, recorded: Mapping[str, Any]) -> None:
-    said = recorded["feedback"]
+    if unit.shape_of(item).by_id[task.stage].is_removed:
+        raise InvalidDecision(
+            f"stage {label(unit, item, task)!r} of item {item.id!r} was removed from the workflow, so it cannot run again;"
+            " approve or reject it, or drop it; the review stays open"
+        )
+    said = recorded.get("feedback") or ""
     feedback = {"summary": said, "criteria": [], "guidance": None} if isinstance(said, str) else dict(said)
     feedback["source"] = "person"
     recorded = {**recorded, "feedback": feedback if not isinstance(said, str) else said}
@@ -193,6 +200,7 @@ def _request_changes(unit: Unit, item: Item, task: Task, recorded: Mapping[str, 
     _resolved(unit, item, task, recorded, feedback=feedback, error=None)
     discard_subtasks(unit, task)
     task.extra += 1
+    task.out = 0
     move(unit, item, task, PENDING)
     make_ready(unit, item, task)
 
@@ -219,6 +227,12 @@ def reopen(unit: Unit, item_id: str, stage: str, by: str, subtask: str | None = 
         raise ReviewConflict(
             f"stage {label(unit, item, task)!r} of item {item.id!r} cannot be reopened: {started} has already started;"
             " run the stage again instead",
+            decision.by,
+            decision.at,
+        )
+    if task.is_open:
+        raise ReviewConflict(
+            f"stage {label(unit, item, task)!r} of item {item.id!r} cannot be reopened: attempt {task.attempt} has already started",
             decision.by,
             decision.at,
         )
@@ -274,19 +288,24 @@ def expire(unit: Unit, limit: int = 1000) -> int:
 
 
 def _expire_one(unit: Unit, item: Item, task: Task) -> None:
-    policy = unit.shape_of(item).by_id[task.stage].spec.get("review") or {}
+    stage = unit.shape_of(item).by_id[task.stage]
+    policy = policy_of(stage.spec, is_subtask=task.sub > 0)
     seconds = policy.get("expires_after") or 0
     what = policy.get("on_expiry") or "remind"
     unit.edit(task)
     task.due_at = None
-    decision = {"by": "expiry", "note": f"nobody answered within {seconds:g} seconds"}
-    if what == "approve" and task.out != 0:
-        decide(unit, item.id, unit.shape_of(item).by_id[task.stage].name, {"verb": "approve", **decision}, subtask=task.name)
-    elif what == "reject":
-        recorded = {"verb": "reject", "reason": "review expired", **decision}
-        decide(unit, item.id, unit.shape_of(item).by_id[task.stage].name, recorded, subtask=task.name)
-    elif what == "remind" and seconds > 0:
+    nobody = f"nobody answered within {seconds:g} seconds"
+    if what == "remind" and seconds > 0:
         task.due_at = unit.now + int(seconds * 1000)
         unit.emit(ev.ReviewRequired, task, workflow=item.workflow, data=task.detail.get("review"))
-    else:
-        unit.emit(ev.Escalated, task, workflow=item.workflow, reason=f"nobody answered within {seconds:g} seconds")
+        return
+    if what in ("approve", "reject"):
+        verb: dict[str, Any] = {"verb": what, "by": "expiry", "note": nobody}
+        if what == "reject":
+            verb["reason"] = "review expired"
+        problem = unit.attempt_verb(lambda unit: decide(unit, item.id, stage.name, verb, subtask=task.name))
+        if not isinstance(problem, Exception):
+            return
+        unit.edit(task)
+        nobody = f"{nobody}, and it cannot be decided without a person: {problem}"
+    unit.emit(ev.Escalated, task, workflow=item.workflow, reason=nobody)

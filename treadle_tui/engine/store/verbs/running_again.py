@@ -17,10 +17,21 @@ from treadle_tui.engine.store.rows import (
     SATISFIED,
     STATES,
     Item,
+    Lease,
     Task,
 )
 from treadle_tui.engine.store.unit import Unit
-from treadle_tui.engine.store.verbs.moves import discard_subtasks, item_named, label, make_ready, move, reopen_subtask, task_named
+from treadle_tui.engine.store.verbs.moves import (
+    discard_subtasks,
+    item_named,
+    label,
+    make_ready,
+    move,
+    record_attempt,
+    refuse_removed,
+    reopen_subtask,
+    task_named,
+)
 
 
 def retry(unit: Unit, item_id: str, stage: str, by: str, subtask: str | None = None) -> None:
@@ -32,6 +43,7 @@ def retry(unit: Unit, item_id: str, stage: str, by: str, subtask: str | None = N
         if task.state in SATISFIED:
             remedy += "; to run a finished one again use rerun"
         raise InvalidTransition(item.id, label(unit, item, task), STATES[task.state], StageState.PENDING, remedy)
+    refuse_removed(unit, item, task, PENDING)
     unit.edit(item)
     item.flags &= ~CANCELLED_ITEM
     if task.sub:
@@ -47,6 +59,7 @@ def _start_over(unit: Unit, item: Item, task: Task, by: str) -> None:
     task.is_open = 0
     task.interruptions = 0
     task.completed_at = None
+    task.out = 0
     task.put(error=None, decision=None, review=None, summary=None, why=None)
     unit.emit(ev.StageRetried, task, workflow=item.workflow, by=by)
 
@@ -75,13 +88,14 @@ def _retry_stage(unit: Unit, item: Item, task: Task, by: str) -> None:
         make_ready(unit, item, task)
 
 
-def rerun(unit: Unit, item_id: str, stage: str, by: str) -> list[int]:
-    """A finished stage and all behind it are pending again; the stages that were moved."""
+def rerun(unit: Unit, item_id: str, stage: str, by: str) -> list[Lease]:
+    """A finished stage and all behind it are pending again. The leases that ended: results of them will change nothing."""
     item = item_named(unit, item_id)
     task = task_named(unit, item, stage)
     if task.state not in ENDED:
         remedy = "only a finished stage can be run again"
         raise InvalidTransition(item.id, label(unit, item, task), STATES[task.state], StageState.PENDING, remedy)
+    refuse_removed(unit, item, task, PENDING)
     unit.edit(item)
     item.flags &= ~CANCELLED_ITEM
     shape = unit.shape_of(item)
@@ -90,11 +104,19 @@ def rerun(unit: Unit, item_id: str, stage: str, by: str) -> list[int]:
         below = unit.stored_task(item.key, behind, 0)
         if below is not None:
             moved.append(below)
+    running = [task for each in moved for task in _with_subtasks(unit, each) if task.worker is not None]
+    leases = [(task.key, task.fence) for task in running]
+    for each in running:
+        record_attempt(unit, each, "interrupted", error=f"called off: {stage} is run again")
     for each in moved:
         _reset(unit, item, each, by)
     for each in moved:
         _count_dependencies(unit, item, each)
-    return [each.stage for each in moved]
+    return leases
+
+
+def _with_subtasks(unit: Unit, task: Task) -> list[Task]:
+    return [task, *(unit.subtasks(task.item, task.stage) if task.subs else ())]
 
 
 def _reset(unit: Unit, item: Item, task: Task, by: str) -> None:

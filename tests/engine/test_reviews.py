@@ -1,0 +1,838 @@
+"""What people decide: the five answers, versions and conflicts, forms, taking a decision back, and reviews nobody answers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from treadle_tui.engine import (
+    Approve,
+    ApproveWithEdits,
+    Escalated,
+    Feedback,
+    InvalidDecision,
+    InvalidTransition,
+    ItemNotFound,
+    NeedsReview,
+    PickAttempt,
+    Reject,
+    Rejected,
+    RequestChanges,
+    RetryBudget,
+    ReviewConflict,
+    ReviewData,
+    ReviewField,
+    ReviewPolicy,
+    ReviewReopened,
+    ReviewRequired,
+    ReviewResolved,
+    StageNotFound,
+    StageState,
+    Uncertain,
+    Workflow,
+    WorkflowCompleted,
+)
+from treadle_tui.engine.testing import ScriptedStage, collect_events
+
+from .workflows import chain, fan_out, names_told, ran, scripted, state, states, submitted, told, until
+
+
+def asked(output: Any = 1, **data: Any) -> NeedsReview:
+    """A review of that output."""
+    return NeedsReview(output, ReviewData("look", **data))
+
+
+# --- the five decisions -------------------------------------------------------------------------------------------------------
+
+
+async def test_approving_completes_the_stage_without_running_it_again(store, start, clock):
+    work, after = ScriptedStage([asked({"n": 1})]), ScriptedStage([lambda item, ctx: (ctx.upstream, ctx.decisions["work"].by)])
+    engine = await start(chain("work", "after", work=work, after=after))
+    await ran(engine)
+    clock.advance(60)
+
+    assert await engine.resolve_review("a", "work", Approve(by="ana", note="fine")) is StageState.COMPLETED
+    assert await state(store, "after") is StageState.PENDING
+    await engine.run_until_idle()
+
+    assert len(work.calls) == 1
+    status = await store.get_status("a", "work")
+    assert (status.decision.verb, status.decision.by, status.decision.note) == ("approve", "ana", "fine")
+    assert status.decision.at == status.completed_at == clock.now()
+    assert (await store.get_status("a", "after")).output == [{"work": {"n": 1}}, "ana"]
+
+
+async def test_a_decision_is_told_and_then_where_it_led(store, start):
+    engine = await start(chain("one", "two", "three", one=asked(), two=asked(), three=ScriptedStage([asked(), asked()])))
+    await ran(engine)
+    before = await store.last_seq()
+    await engine.resolve_review("a", "one", Approve())
+    await engine.run_until_idle()
+    await engine.resolve_review("a", "two", ApproveWithEdits(2))
+    await engine.run_until_idle()
+    await engine.resolve_review("a", "three", RequestChanges("more"))
+    await engine.run_until_idle()
+    await engine.resolve_review("a", "three", Reject("no"))
+
+    names = [type(event).__name__ async for event in store.events(since=before)]
+
+    assert names == [
+        *("ReviewResolved", "StageCompleted", "StageStarted", "ReviewRequired"),
+        *("ReviewResolved", "StageCompleted", "StageStarted", "ReviewRequired"),
+        *("ReviewResolved", "StageStarted", "ReviewRequired"),
+        *("ReviewResolved", "StageFailed"),
+    ]
+    assert [event.decision.verb for event in await told(store, ReviewResolved)] == [
+        "approve",
+        "approve_with_edits",
+        "request_changes",
+        "reject",
+    ]
+
+
+def _without_address(decision: object) -> str:
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(decision))
+
+
+@pytest.mark.parametrize("edited", [{"title": "b", "tags": ["x"]}, None, 0, "", [], False])
+async def test_edits_replace_the_output_downstream_and_the_original_is_kept(store, start, edited):
+    after = ScriptedStage([lambda item, ctx: ctx.upstream["work"]])
+    engine = await start(chain("work", "after", work=asked({"title": "a"}), after=after))
+    await ran(engine)
+
+    await engine.resolve_review("a", "work", ApproveWithEdits(edited, by="ana"))
+    await engine.run_until_idle()
+
+    status = await store.get_status("a", "work")
+    assert (status.output, status.decision.output) == (edited, edited)
+    assert (await store.get_status("a", "after")).output == edited
+    assert (await store.get_attempts("a", "work"))[0].output == {"title": "a"}
+
+
+async def test_edits_that_do_not_fit_the_return_annotation_are_refused(store, start):
+    workflow = Workflow("docs")
+
+    @workflow.stage(review=ReviewPolicy.ALWAYS)
+    async def work() -> dict[str, int]:
+        return {"n": 1}
+
+    engine = await start(workflow)
+    await ran(engine)
+
+    for edits in ({"n": "one"}, [1], object(), {"n": float("nan")}):
+        with pytest.raises(InvalidDecision, match="output"):
+            await engine.resolve_review("a", "work", ApproveWithEdits(edits))
+        assert await state(store) is StageState.AWAITING_REVIEW
+    await engine.resolve_review("a", "work", ApproveWithEdits({"n": 2}))
+
+    assert (await store.get_status("a", "work")).output == {"n": 2}
+
+
+async def test_rejecting_fails_the_stage_and_keeps_the_reason(store, start):
+    engine = await start(chain("work", "after", work=asked()))
+    await ran(engine)
+
+    assert await engine.resolve_review("a", "work", Reject("wrong title", by="ana")) is StageState.FAILED
+
+    status = await store.get_status("a", "work")
+    assert (status.error, status.decision.reason, status.decision.by) == ("wrong title", "wrong title", "ana")
+    await engine.run_until_idle()
+    assert await states(store) == {"work": "failed", "after": "pending"}
+
+
+async def test_a_rejection_without_a_reason_still_says_rejected(store, start):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+
+    await engine.resolve_review("a", "work", Reject(""))
+
+    assert (await store.get_status("a", "work")).error == "rejected"
+
+
+async def test_requested_changes_are_run_with_the_feedback_and_one_attempt_more(store, start):
+    workflow, stage = scripted(ValueError("no"), asked(1), asked(2), asked(3), retry=RetryBudget(max_attempts=2))
+    engine = await start(workflow)
+    await ran(engine)
+    assert [(context.attempt, context.max_attempts) for context in stage.contexts] == [(1, 2), (2, 2)]
+
+    assert await engine.resolve_review("a", "work", RequestChanges("shorter", by="ana")) is StageState.PENDING
+    await engine.run_until_idle()
+    await engine.resolve_review("a", "work", RequestChanges(Feedback("still shorter", guidance={"words": 3})))
+    await engine.run_until_idle()
+
+    assert [(context.attempt, context.max_attempts) for context in stage.contexts[2:]] == [(3, 3), (4, 4)]
+    first, second = (context.feedback for context in stage.contexts[2:])
+    assert (first.summary, first.source) == ("shorter", "person")
+    assert (second.summary, second.guidance, second.source) == ("still shorter", {"words": 3}, "person")
+    attempts = await store.get_attempts("a", "work")
+    assert [attempt.feedback and attempt.feedback.summary for attempt in attempts] == [None, "shorter", "still shorter", None]
+    assert (await store.get_status("a", "work")).output == 3
+
+
+async def test_changes_can_be_requested_without_a_word(store, start):
+    workflow, stage = scripted(asked(1), asked(2))
+    engine = await start(workflow)
+    await ran(engine)
+
+    await engine.resolve_review("a", "work", RequestChanges(""))
+    await engine.run_until_idle()
+
+    assert len(stage.calls) == 2
+    assert stage.contexts[1].feedback.summary == ""
+    assert (await told(store, ReviewResolved))[0].decision.feedback == ""
+
+
+async def test_picking_an_attempt_completes_with_its_output(store, start):
+    workflow, _ = scripted(
+        {"n": 1}, {"n": 2}, asked({"n": 3}), gates=[lambda output: Rejected("no") if output["n"] < 3 else Uncertain("?")]
+    )
+    engine = await start(workflow_with(workflow, RetryBudget(max_attempts=3)))
+    await ran(engine)
+
+    await engine.resolve_review("a", "work", PickAttempt(1, by="ana"))
+
+    status = await store.get_status("a", "work")
+    assert (status.state, status.output, status.decision.number) == (StageState.COMPLETED, {"n": 1}, 1)
+    assert [attempt.output for attempt in await store.get_attempts("a", "work")] == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def workflow_with(workflow: Workflow, retry: RetryBudget) -> Workflow:
+    """The one-stage workflow with that budget."""
+    again = Workflow("docs")
+    again.add_stage("work", workflow.definition("work").stage, gates=list(workflow.definition("work").gates), retry=retry)
+    return again
+
+
+@pytest.mark.parametrize("number", [2, 0, -1, 99])
+async def test_an_attempt_that_has_no_output_cannot_be_picked(store, start, number):
+    workflow, _ = scripted(asked(1), ValueError("no"), asked(3), retry=RetryBudget(max_attempts=2))
+    engine = await start(workflow)
+    await ran(engine)
+    await engine.resolve_review("a", "work", RequestChanges("more"))
+    await engine.run_until_idle()
+
+    with pytest.raises(InvalidDecision, match=f"attempt {number} has no output"):
+        await engine.resolve_review("a", "work", PickAttempt(number))
+
+    assert await state(store) is StageState.AWAITING_REVIEW
+
+
+async def test_an_escalated_stage_without_output_cannot_be_approved_but_edited(store, start):
+    workflow, _ = scripted(ValueError("no"), repeat=True, retry=RetryBudget(on_exhausted="escalate"))
+    engine = await start(workflow)
+    await ran(engine)
+
+    with pytest.raises(InvalidDecision, match="no output to approve"):
+        await engine.resolve_review("a", "work", Approve())
+    assert await state(store) is StageState.AWAITING_REVIEW
+    await engine.resolve_review("a", "work", ApproveWithEdits("by hand"))
+
+    status = await store.get_status("a", "work")
+    assert (status.state, status.output, status.error) == (StageState.COMPLETED, "by hand", None)
+
+
+async def test_an_output_of_none_can_be_approved(store, start):
+    engine = await start(scripted(NeedsReview())[0])
+    await ran(engine)
+
+    await engine.resolve_review("a", "work", Approve())
+
+    assert await state(store) is StageState.COMPLETED
+
+
+# --- misuse -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decision", ["approve", None, Approve, object()], ids=_without_address)
+async def test_what_is_no_decision_is_refused(store, start, decision):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+
+    with pytest.raises(InvalidDecision, match="is no decision"):
+        await engine.resolve_review("a", "work", decision)
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Approve(values=["not", "a", "dict"]),  # type: ignore[arg-type]
+        Approve(note=object()),  # type: ignore[arg-type]
+        PickAttempt("1"),  # type: ignore[arg-type]
+        PickAttempt(None),  # type: ignore[arg-type]
+        PickAttempt(True),
+        RequestChanges(7),  # type: ignore[arg-type]
+        RequestChanges(Feedback("x", guidance=object())),
+        Reject(object()),  # type: ignore[arg-type]
+        Reject(None),  # type: ignore[arg-type]
+        Approve(by=None),  # type: ignore[arg-type]
+        Approve(by=7),  # type: ignore[arg-type]
+        Reject("half a pair \ud800"),
+    ],
+    ids=_without_address,
+)
+async def test_a_decision_with_the_wrong_kind_of_value_is_refused_and_the_review_stays_open(store, start, decision):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+
+    with pytest.raises(InvalidDecision):
+        await engine.resolve_review("a", "work", decision)
+
+    status = await store.get_status("a", "work")
+    assert (status.state, status.decision) == (StageState.AWAITING_REVIEW, None)
+
+
+async def test_names_that_nobody_has_are_refused_with_the_nearest(store, start):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+
+    with pytest.raises(ItemNotFound, match="'b'"):
+        await engine.resolve_review("b", "work", Approve())
+    with pytest.raises(StageNotFound, match="did you mean 'work'"):
+        await engine.resolve_review("a", "wrok", Approve())
+    with pytest.raises(StageNotFound, match="subtasks"):
+        await engine.resolve_review("a", "work", Approve(), subtask="x")
+
+
+# --- versions and conflicts ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_second_decision_conflicts_and_is_told_who_was_first_and_when(store, start, clock):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+    (review,) = await engine.pending_reviews()
+    decided_at = clock.now()
+    await engine.resolve_review("a", "work", Approve(by="ana"), version=review.version)
+    clock.advance(5)
+
+    with pytest.raises(ReviewConflict, match="already decided by ana") as caught:
+        await engine.resolve_review("a", "work", Reject("no", by="ben"), version=review.version)
+
+    assert (caught.value.by, caught.value.at) == ("ana", decided_at)
+    assert await state(store) is StageState.COMPLETED
+
+
+async def test_a_decision_on_an_older_version_conflicts_though_the_review_waits(store, start):
+    engine = await start(scripted(asked(1), asked(2))[0])
+    await ran(engine)
+    version = (await store.get_status("a", "work")).version
+    await engine.resolve_review("a", "work", RequestChanges("more", by="ana"), version=version)
+    await engine.run_until_idle()
+
+    with pytest.raises(ReviewConflict, match="changed since it was looked at"):
+        await engine.resolve_review("a", "work", Approve(), version=version)
+
+    assert await state(store) is StageState.AWAITING_REVIEW
+
+
+async def test_of_two_decisions_at_the_same_moment_one_wins(store, start):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+    version = (await store.get_status("a", "work")).version
+
+    results = await asyncio.gather(
+        engine.resolve_review("a", "work", Approve(by="ana"), version=version),
+        engine.resolve_review("a", "work", Reject("no", by="ben"), version=version),
+        return_exceptions=True,
+    )
+
+    assert sorted(type(result).__name__ for result in results) == ["ReviewConflict", "StageState"]
+    assert len(await told(store, ReviewResolved)) == 1
+
+
+async def test_many_decisions_are_one_transaction_with_a_result_per_line(store, start):
+    engine = await start(scripted(asked(), repeat=True)[0])
+    await ran(engine, "a", "b", "c", "d")
+    versions = {review.item_id: review.version for review in await engine.pending_reviews()}
+    await engine.resolve_review("b", "work", Approve(by="ana"))
+
+    results = await engine.resolve_reviews(
+        [
+            ("a", "work", Approve(by="ben"), versions["a"]),
+            ("b", "work", Approve(by="ben"), versions["b"]),
+            ("?", "work", Approve(by="ben"), 1),
+            ("c", "work", "approve", 1),
+            ("c", "work", PickAttempt(7), versions["c"]),
+            ("d", "work", Reject("no"), versions["d"], None),
+        ]
+    )
+
+    assert results[0] is StageState.COMPLETED
+    assert [type(result) for result in results[1:5]] == [ReviewConflict, ItemNotFound, InvalidDecision, InvalidDecision]
+    assert results[5] is StageState.FAILED
+    assert [await state(store, item_id=id) for id in "abcd"] == [
+        StageState.COMPLETED,
+        StageState.COMPLETED,
+        StageState.AWAITING_REVIEW,
+        StageState.FAILED,
+    ]
+
+
+async def test_several_decisions_on_subtasks_in_one_transaction(store, start):
+    engine = await start(fan_out(["x", "y", "z"], lambda name, ctx: asked(name)))
+    await ran(engine)
+
+    results = await engine.resolve_reviews(
+        [(review.item_id, review.stage, Approve(), review.version, review.subtask) for review in await engine.pending_reviews()]
+    )
+    await engine.run_until_idle()
+
+    assert results == [StageState.COMPLETED] * 3
+    assert (await store.get_status("a", "work")).output == {"x": "x", "y": "y", "z": "z"}
+
+
+async def test_no_decisions_at_all_are_fine(store, start):
+    engine = await start(scripted(asked())[0])
+
+    assert await engine.resolve_reviews([]) == []
+    assert await engine.retry_stages([]) == []
+
+
+# --- forms --------------------------------------------------------------------------------------------------------------------
+
+FIELDS = [
+    ReviewField("title", required=True),
+    ReviewField("year", "number"),
+    ReviewField("final", "bool", default=False),
+    ReviewField("mood", "choice", choices=["good", "bad"]),
+]
+
+
+async def test_answers_reach_every_stage_behind(store, start):
+    last = ScriptedStage([lambda item, ctx: ctx.values])
+    engine = await start(chain("work", "between", "last", work=asked(fields=FIELDS), last=last))
+    await ran(engine)
+
+    await engine.resolve_review("a", "work", Approve(values={"title": "T", "year": 1999, "mood": "good"}))
+    await engine.run_until_idle()
+
+    assert (await store.get_status("a", "last")).output == {"work": {"title": "T", "year": 1999, "mood": "good"}}
+    assert (await store.get_status("a", "work")).decision.values == {"title": "T", "year": 1999, "mood": "good"}
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"title": 7}, "'title' is 7"),
+        ({"title": "T", "year": "1999"}, "'year' is '1999'"),
+        ({"title": "T", "year": True}, "'year' is True"),
+        ({"title": "T", "final": "yes"}, "'final' is 'yes'"),
+        ({"title": "T", "mood": "ugly"}, "one of good, bad"),
+        ({"title": "T", "mood": ["good"]}, "one of good, bad"),
+        ({"title": "T", "other": 1}, "no field 'other'"),
+        ({}, "'title' must be answered"),
+        (None, "'title' must be answered"),
+        ({"title": ""}, "'title' must be answered"),
+        ({"title": None}, "'title' must be answered"),
+    ],
+)
+async def test_answers_that_do_not_fit_the_form_are_refused_and_the_review_stays_open(store, start, values, named):
+    engine = await start(scripted(asked(fields=FIELDS))[0])
+    await ran(engine)
+
+    with pytest.raises(InvalidDecision, match=named):
+        await engine.resolve_review("a", "work", Approve(values=values))
+
+    assert await state(store) is StageState.AWAITING_REVIEW
+
+
+async def test_a_required_field_with_a_default_need_not_be_answered(store, start):
+    engine = await start(scripted(asked(fields=[ReviewField("title", default="T", required=True)]))[0])
+    await ran(engine)
+
+    await engine.resolve_review("a", "work", Approve())
+
+    assert await state(store) is StageState.COMPLETED
+
+
+async def test_sending_something_back_asks_for_no_answers(store, start):
+    engine = await start(scripted(asked(fields=FIELDS), asked(fields=FIELDS))[0])
+    await ran(engine)
+
+    await engine.resolve_review("a", "work", RequestChanges("more"))
+    await engine.run_until_idle()
+    await engine.resolve_review("a", "work", Reject("no", values={"mood": "bad"}))
+
+    assert (await store.get_status("a", "work")).decision.values == {"mood": "bad"}
+
+
+# --- what is waiting ----------------------------------------------------------------------------------------------------------
+
+
+async def test_reviews_are_listed_longest_waiting_first_with_their_group(store, start, clock):
+    workflow, _ = scripted(1, repeat=True, review=ReviewPolicy("always", group="editors", reasons=("too dark",)))
+    other = Workflow("other")
+    other.add_stage("look", ScriptedStage([asked()], repeat=True))
+    engine = await start(workflow, other)
+    for item_id in ("b", "a"):
+        await ran(engine, item_id)
+        clock.advance(60)
+    await engine.submit(other, [{"id": "c"}])
+    await engine.run_until_idle()
+
+    reviews = await engine.pending_reviews()
+
+    assert [(review.item_id, review.workflow, review.stage, review.group) for review in reviews] == [
+        ("b", "docs", "work", "editors"),
+        ("a", "docs", "work", "editors"),
+        ("c", "other", "look", None),
+    ]
+    assert [clock.now() - review.waiting_since for review in reviews] == [timedelta(minutes=2), timedelta(minutes=1), timedelta(0)]
+    assert [review.item_id for review in await engine.pending_reviews(other)] == ["c"]
+    assert [review.item_id for review in await engine.pending_reviews("docs")] == ["b", "a"]
+
+
+async def test_the_group_of_a_subtask_is_that_of_its_own_policy(store, start):
+    engine = await start(
+        fan_out(
+            ["x"], lambda name, ctx: 1, each={"review": ReviewPolicy("always", group="parts")}, review=ReviewPolicy("always", group="all")
+        )
+    )
+    await ran(engine)
+
+    assert [(review.subtask, review.group) for review in await engine.pending_reviews()] == [("x", "parts")]
+
+
+# --- reopening ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [Approve(by="ana"), ApproveWithEdits({"n": 2}, by="ana"), Reject("no", by="ana"), RequestChanges("more", by="ana"), PickAttempt(1)],
+    ids=lambda decision: decision.verb,
+)
+async def test_any_decision_can_be_taken_back_and_the_original_output_waits_again(store, start, decision):
+    work = ScriptedStage([{"n": 0}, {"n": 1}])
+    workflow = Workflow("docs")
+    verdicts = iter([Rejected("no"), Uncertain("?")])
+    workflow.add_stage("work", work, gates=[lambda output: next(verdicts)], retry=RetryBudget(max_attempts=2))
+    workflow.add_stage("after", ScriptedStage([lambda item, ctx: ctx.upstream["work"]]), after=["work"])
+    engine = await start(workflow)
+    await ran(engine)
+    before = await store.get_status("a", "work")
+
+    await engine.resolve_review("a", "work", decision)
+    await engine.reopen_review("a", "work", by="ben")
+
+    status = await store.get_status("a", "work")
+    assert (status.state, status.output, status.decision) == (StageState.AWAITING_REVIEW, {"n": 1}, None)
+    assert (status.attempt, status.review) == (2, before.review)
+    assert status.version > before.version
+    assert [event.by for event in await told(store, ReviewReopened)] == ["ben"]
+    await engine.run_until_idle()
+    assert (len(work.calls), await state(store, "after")) == (2, StageState.PENDING)
+    await engine.resolve_review("a", "work", Approve(), version=status.version)
+    await engine.run_until_idle()
+    assert (await store.get_status("a", "after")).output == {"n": 1}
+    assert len(await told(store, WorkflowCompleted)) == 1
+
+
+async def test_the_attempt_that_requested_changes_granted_is_taken_back_too(store, start):
+    workflow, stage = scripted(asked(1), ValueError("no"), repeat=True)
+    engine = await start(workflow)
+    await ran(engine)
+    await engine.resolve_review("a", "work", RequestChanges("more"))
+    await engine.reopen_review("a", "work")
+
+    await engine.resolve_review("a", "work", RequestChanges("more, really"))
+    await engine.run_until_idle()
+
+    assert [(context.attempt, context.max_attempts) for context in stage.contexts] == [(1, 1), (2, 2)]
+    assert stage.contexts[1].feedback.summary == "more, really"
+
+
+async def test_a_review_cannot_be_reopened_once_a_dependent_has_started(store, start):
+    engine = await start(chain("work", "after", work=asked()))
+    await ran(engine)
+    await engine.resolve_review("a", "work", Approve(by="ana"))
+    await engine.run_until_idle()
+
+    with pytest.raises(ReviewConflict, match="'after' has already started") as caught:
+        await engine.reopen_review("a", "work")
+
+    assert caught.value.by == "ana"
+    assert await states(store) == {"work": "completed", "after": "completed"}
+
+
+async def test_requested_changes_cannot_be_taken_back_once_the_next_attempt_has_begun(store, start):
+    """Nothing is as it was then: the attempt that is under way has a new number and a new key."""
+    begun = asyncio.Event()
+
+    async def hang(item: Any, ctx: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    workflow, _ = scripted(asked(1), hang, asked(2))
+    engine = await start(workflow)
+    await ran(engine)
+    await engine.resolve_review("a", "work", RequestChanges("more", by="ana"))
+    drive = asyncio.create_task(engine.run_until_idle())
+    await begun.wait()
+    with pytest.raises((InvalidTransition, ReviewConflict)):
+        await engine.reopen_review("a", "work")
+
+    drive.cancel()
+    await asyncio.wait({drive})
+    assert await state(store) is StageState.PENDING
+    with pytest.raises((InvalidTransition, ReviewConflict)):
+        await engine.reopen_review("a", "work")
+
+    await engine.run_until_idle()
+    assert (await store.get_status("a", "work")).output == 2
+
+
+async def test_a_last_stage_completes_the_workflow_again_after_a_reopen(store, start):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+    for _ in range(2):
+        await engine.resolve_review("a", "work", Approve())
+        await engine.reopen_review("a", "work")
+    await engine.resolve_review("a", "work", Approve())
+
+    assert len(await told(store, WorkflowCompleted)) == 3
+
+
+async def test_what_awaits_review_already_cannot_be_reopened(store, start):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+
+    with pytest.raises(InvalidTransition, match="awaits review already"):
+        await engine.reopen_review("a", "work")
+
+
+async def test_a_retried_rejection_can_no_longer_be_taken_back(store, start):
+    engine = await start(scripted(asked(1), asked(2))[0])
+    await ran(engine)
+    await engine.resolve_review("a", "work", Reject("no"))
+    await engine.retry_stage("a", "work")
+
+    with pytest.raises(InvalidTransition):
+        await engine.reopen_review("a", "work")
+
+    await engine.run_until_idle()
+    assert (await store.get_status("a", "work")).output == 2
+
+
+# --- reviews of subtasks ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_rejected_subtask_fails_its_stage_and_can_be_reopened(store, start):
+    engine = await start(fan_out(["x", "y"], lambda name, ctx: asked(name)))
+    await ran(engine)
+    await engine.resolve_review("a", "work", Approve(), subtask="x")
+    assert await engine.resolve_review("a", "work", Reject("bad part"), subtask="y") is StageState.FAILED
+    status = await store.get_status("a", "work")
+    assert (status.state, "bad part" in status.error) == (StageState.FAILED, True)
+
+    await engine.reopen_review("a", "work", subtask="y")
+    await engine.resolve_review("a", "work", Approve(), subtask="y")
+    await engine.run_until_idle()
+
+    status = await store.get_status("a", "work")
+    assert (status.state, status.output, status.error) == (StageState.COMPLETED, {"x": "x", "y": "y"}, None)
+
+
+async def test_changes_requested_of_a_subtask_run_that_subtask_again(store, start):
+    calls: list[str] = []
+
+    async def part(name: str, ctx: Any) -> Any:
+        calls.append(name)
+        return asked(f"{name}{ctx.attempt}{ctx.feedback.summary if ctx.feedback else ''}")
+
+    engine = await start(fan_out(["x", "y"], part))
+    await ran(engine)
+    await engine.resolve_review("a", "work", RequestChanges("!"), subtask="x")
+    await engine.run_until_idle()
+    for name in "xy":
+        await engine.resolve_review("a", "work", Approve(), subtask=name)
+    await engine.run_until_idle()
+
+    assert calls == ["x", "y", "x"]
+    assert (await store.get_status("a", "work")).output == {"x": "x2!", "y": "y1"}
+
+
+async def test_an_edited_subtask_goes_into_the_reduce(store, start):
+    engine = await start(fan_out(["x", "y"], lambda name, ctx: asked(name)))
+    await ran(engine)
+    await engine.resolve_review("a", "work", ApproveWithEdits("X"), subtask="x")
+    await engine.resolve_review("a", "work", Approve(), subtask="y")
+    await engine.run_until_idle()
+
+    assert (await store.get_status("a", "work")).output == {"x": "X", "y": "y"}
+
+
+async def test_a_subtask_cannot_be_reopened_once_the_stage_has_gone_on(store, start):
+    engine = await start(fan_out(["x"], lambda name, ctx: asked(name)))
+    await ran(engine)
+    await engine.resolve_review("a", "work", Approve(), subtask="x")
+    await engine.run_until_idle()
+
+    with pytest.raises(ReviewConflict):
+        await engine.reopen_review("a", "work", subtask="x")
+
+
+async def test_a_subtask_can_be_reopened_while_others_are_open(store, start):
+    engine = await start(fan_out(["x", "y"], lambda name, ctx: asked(name)))
+    await ran(engine)
+    await engine.resolve_review("a", "work", Approve(), subtask="x")
+    await engine.reopen_review("a", "work", subtask="x")
+
+    assert [review.subtask for review in await engine.pending_reviews()] == ["x", "y"]
+    for name in "xy":
+        await engine.resolve_review("a", "work", Approve(), subtask=name)
+    await engine.run_until_idle()
+    assert await state(store) is StageState.COMPLETED
+
+
+# --- reviews nobody answers ---------------------------------------------------------------------------------------------------
+
+
+def expiring(on_expiry: str, **data: Any) -> Workflow:
+    """A stage whose review expires after an hour, and one behind it."""
+    policy = ReviewPolicy("always", expires_after=3600, on_expiry=on_expiry)  # type: ignore[arg-type]
+    workflow = Workflow("docs")
+    workflow.add_stage("work", ScriptedStage([asked(1, **data)], repeat=True), review=policy)
+    workflow.add_stage("after", ScriptedStage(["done"], repeat=True), after=["work"])
+    return workflow
+
+
+@pytest.mark.parametrize(("on_expiry", "expected"), [("approve", "completed"), ("reject", "failed")])
+async def test_an_expired_review_is_decided_when_the_policy_says_so(store, start, clock, on_expiry, expected):
+    engine = await start(expiring(on_expiry))
+    await ran(engine)
+    clock.advance(3599)
+    await engine.run_until_idle()
+    assert await state(store) is StageState.AWAITING_REVIEW
+
+    clock.advance(1)
+    await engine.run_until_idle()
+
+    status = await store.get_status("a", "work")
+    assert status.state.value == expected
+    assert (status.decision.by, status.decision.at) == ("expiry", clock.now())
+    assert "3600 seconds" in status.decision.note
+    assert (await state(store, "after")).value == ("completed" if expected == "completed" else "pending")
+
+
+async def test_a_reminder_tells_again_and_again(store, start, clock):
+    engine = await start(expiring("remind"))
+    await ran(engine)
+
+    for _ in range(3):
+        clock.advance(3600)
+        await engine.run_until_idle()
+
+    assert await state(store) is StageState.AWAITING_REVIEW
+    assert len(await told(store, ReviewRequired)) == 4
+    await engine.resolve_review("a", "work", Approve())
+
+
+async def test_an_escalation_is_told_once(store, start, clock):
+    engine = await start(expiring("escalate"))
+    await ran(engine)
+
+    for _ in range(3):
+        clock.advance(3600)
+        await engine.run_until_idle()
+
+    assert await state(store) is StageState.AWAITING_REVIEW
+    assert [event.reason for event in await told(store, Escalated)] == ["nobody answered within 3600 seconds"]
+
+
+async def test_an_engine_that_runs_for_ever_wakes_for_an_expiry(store, start, clock):
+    engine = await start(expiring("approve"))
+    await submitted(engine, "a")
+    drive = asyncio.create_task(engine.run_forever())
+    await clock.until_sleeping()
+
+    clock.advance(3600)
+    await collect_events(engine.events(), until=WorkflowCompleted)
+    assert await states(store) == {"work": "completed", "after": "completed"}
+
+    drive.cancel()
+    await asyncio.wait({drive})
+
+
+async def test_an_answered_review_does_not_expire(store, start, clock):
+    engine = await start(expiring("reject"))
+    await ran(engine)
+    await engine.resolve_review("a", "work", Approve(by="ana"))
+
+    clock.advance(7200)
+    await engine.run_until_idle()
+
+    assert (await store.get_status("a", "work")).decision.by == "ana"
+
+
+async def test_a_reopened_review_does_not_expire_by_the_old_time(store, start, clock):
+    engine = await start(expiring("reject"))
+    await ran(engine)
+    clock.advance(3000)
+    await engine.resolve_review("a", "work", Reject("no"))
+    await engine.reopen_review("a", "work")
+
+    clock.advance(700)
+    await engine.run_until_idle()
+
+    assert await state(store) is StageState.AWAITING_REVIEW
+
+
+async def test_an_expiry_that_cannot_approve_leaves_the_review_to_people(store, start, clock):
+    """A required answer is missing, so nobody can approve for them; the engine goes on with other items."""
+    engine = await start(expiring("approve", fields=[ReviewField("title", required=True)]))
+    await ran(engine, "a")
+    clock.advance(3600)
+
+    await ran(engine, "b")
+
+    assert await state(store, item_id="a") is StageState.AWAITING_REVIEW
+    assert await state(store, item_id="b") is StageState.AWAITING_REVIEW
+    assert len(await told(store, Escalated)) == 1
+
+
+async def test_the_review_of_a_subtask_expires_by_its_own_policy(store, start, clock):
+    policy = ReviewPolicy("always", expires_after=60, on_expiry="approve")
+    engine = await start(fan_out(["x", "y"], lambda name, ctx: name, each={"review": policy}))
+    await ran(engine)
+    assert await state(store, subtask="x") is StageState.AWAITING_REVIEW
+
+    clock.advance(60)
+    await engine.run_until_idle()
+
+    assert (await store.get_status("a", "work")).output == {"x": "x", "y": "y"}
+
+
+# --- pausing and reviews ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_paused_item_may_be_reviewed_and_goes_on_when_it_is_resumed(store, start):
+    engine = await start(chain("work", "after", work=asked()))
+    await ran(engine)
+    await engine.pause("a")
+
+    await engine.resolve_review("a", "work", Approve())
+    await engine.run_until_idle()
+    assert await states(store) == {"work": "completed", "after": "pending"}
+    await engine.resume("a")
+    await engine.run_until_idle()
+
+    assert await states(store) == {"work": "completed", "after": "completed"}
+
+
+async def test_events_of_a_review_are_in_their_order(store, start):
+    engine = await start(scripted(asked())[0])
+    await ran(engine)
+    await engine.resolve_review("a", "work", Approve())
+
+    assert await names_told(store) == [
+        "ItemAdded",
+        "StageStarted",
+        "ReviewRequired",
+        "ReviewResolved",
+        "StageCompleted",
+        "WorkflowCompleted",
+    ]
+    await until(lambda: not engine.running)
