@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from treadle_tui.board.board import Board, Changes, Question
+from treadle_tui.board.board import Board
 from treadle_tui.board.tally import Counts
+from treadle_tui.board.view import Changes, Question
 from treadle_tui.engine import Engine, FanOut, MemoryStateStore, NeedsReview, StageState, StoreError, Workflow
 from treadle_tui.event_feed import COUNT_SECONDS, EventFeed, Listeners
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.board.rows import cell, row
-from treadle_tui.board.board import Question
+from treadle_tui.board.view import Question
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.status import ItemRow
 from treadle_tui.waiting_search import find_waiting, waiting_stage

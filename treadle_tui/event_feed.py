@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from treadle_tui.board.board import Board, Changes
+from treadle_tui.board.board import Board
 from treadle_tui.board.tally import Counts, tally
+from treadle_tui.board.view import Changes
 from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.events import (
     Event,
@@ -35,8 +36,8 @@ FLUSH_SECONDS = 0.05
 UNFOCUSED_FLUSH_SECONDS = 1.0
 #: Between two readings of the totals.
 COUNT_SECONDS = 0.25
-#: Reading takes at most one part in so many of the time, however slow it is.
-_REST = 3
+#: After a slow reading the feed rests for so many times as long, but never longer than a person would notice.
+_REST, _LONGEST_REST = 3, 0.25
 #: More events than this at once are not read one by one.
 _MOST_EVENTS = 400
 _RETRY_SECONDS = 1.0
@@ -124,7 +125,7 @@ class EventFeed:
             except TreadleError as error:
                 await self._wait_out(error)
                 continue
-            await self._rest(time.monotonic() - began)
+            await self._sleep_after(time.monotonic() - began, FLUSH_SECONDS)
 
     async def _flush(self, since: int, newest: int) -> int:
         """Take in what has happened after `since`; how far that was."""
@@ -163,7 +164,7 @@ class EventFeed:
         await self._read_children(None if news.is_unknown else news.items, changes)
         if news.is_unknown or changes.is_rearranged:
             await self._read_pages(changes)
-        if changes or news.has_come_or_gone:
+        if changes or news.has_come_or_gone:  # newcomers behind the pill are no change, but they are counted in it
             self._tell.on_changes(changes)
 
     async def _read_rows(self, item_ids: set[str], changes: Changes) -> None:
@@ -172,9 +173,11 @@ class EventFeed:
             ticket = self._board.draw_ticket()
             _join(changes, self._board.take_rows(await self._store.rows(held), ticket))
 
-    async def _rest(self, spent: float) -> None:
-        least = FLUSH_SECONDS if self._is_focused() else UNFOCUSED_FLUSH_SECONDS
-        await asyncio.sleep(max(least - spent, spent * _REST))
+    async def _sleep_after(self, spent: float, least: float) -> None:
+        """Rest after a reading that took so long, so that two begin at least so far apart."""
+        if not self._is_focused():
+            least = UNFOCUSED_FLUSH_SECONDS
+        await asyncio.sleep(max(least - spent, min(spent * _REST, _LONGEST_REST)))
 
     # reading what is looked at --------------------------------------------------------------------------------------------------
 
@@ -205,7 +208,8 @@ class EventFeed:
                 total = await self._store.count_items(workflow=question.workflow, stage=question.stage, states=question.states)
                 _join(changes, self._board.take_total(total))
             _join(changes, self._board.take_page(number, rows, ticket))
-            self._tell.on_changes(changes)
+            self._tell.on_changes(Changes(changes.cells, changes.is_rearranged))
+            changes.cells, changes.is_rearranged = {}, False
 
     async def _read_children(self, changed: set[str] | None, changes: Changes) -> None:
         everything = {fan_out.item_id for fan_out in self._board.expansions}
@@ -237,9 +241,7 @@ class EventFeed:
                 self._totals_due.set()
                 await self._wait_out(error)
                 continue
-            spent = time.monotonic() - began
-            least = COUNT_SECONDS if self._is_focused() else UNFOCUSED_FLUSH_SECONDS
-            await asyncio.sleep(max(least - spent, spent * _REST))
+            await self._sleep_after(time.monotonic() - began, COUNT_SECONDS)
 
     # trouble --------------------------------------------------------------------------------------------------------------------
 

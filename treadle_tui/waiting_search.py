@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from treadle_tui.board.board import Question
 from treadle_tui.board.cell_text import waits
+from treadle_tui.board.view import Question
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.status import ItemRow
 from treadle_tui.engine.store.protocol import StoreReads

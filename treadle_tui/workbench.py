@@ -7,10 +7,11 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from treadle_tui.board.board import Board, CellRef, Changes, Question
+from treadle_tui.board.board import Board
 from treadle_tui.board.expansion import LineKey
 from treadle_tui.board.standing import Phase, Standing
 from treadle_tui.board.tally import Counts, tally
+from treadle_tui.board.view import CellRef, Changes, Question
 from treadle_tui.board.workflow_choice import WorkflowChoices
 from treadle_tui.engine.errors import ReviewConflict, TreadleError
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.board.rows import STAGES, cell, row
-from treadle_tui.board.board import Board, Question
+from treadle_tui.board.board import Board
 from treadle_tui.board.expansion import LineKey
+from treadle_tui.board.view import Question
 from treadle_tui.engine.states import StageState, SubTaskStatus
 from treadle_tui.engine.status import ItemRow
 

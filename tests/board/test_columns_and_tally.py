@@ -38,6 +38,16 @@ def test_the_leftmost_column_moves_as_little_as_possible() -> None:
     assert plan.first_showing(11, 0) + len(plan.visible(plan.first_showing(11, 0)).columns) == 12
 
 
+def test_columns_come_back_from_the_left_when_there_is_room() -> None:
+    narrow = plan_columns([f"stage-number-{n}" for n in range(6)], (), 20, 80)
+    wide = plan_columns([f"stage-number-{n}" for n in range(6)], (), 20, 200)
+
+    assert wide.least_first(4) == 0
+    assert 0 < narrow.least_first(5) < 5
+    assert narrow.visible(narrow.least_first(5)).hidden_right == 0
+    assert plan_columns([], (), 20, 80).least_first(3) == 0
+
+
 def test_totals_are_added_up_by_state_and_by_stage() -> None:
     counts = {
         "papers": {

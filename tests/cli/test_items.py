@@ -123,6 +123,34 @@ def test_showing_as_json_has_everything(worked: Call) -> None:
     assert shown["data"] == {"id": "doubtful", "text": "doubtful"}
 
 
+def test_what_stages_returned_is_shown_when_asked_for(worked: Call) -> None:
+    short, long = worked("show", "plain").out, worked("show", "plain", "--outputs").out
+
+    assert '"words": 1' not in short
+    assert '"words": 1' in long
+    assert '"hits": 1' in long
+
+
+def test_secrets_are_shown_by_no_verb_even_without_the_workflow_file(treadle: Call, folder: Path) -> None:
+    file = folder / "workflows" / "vault.py"
+    file.write_text(
+        "from treadle_tui.engine import NeedsReview, ReviewData, Workflow\n"
+        "vault = Workflow('vault')\n"
+        "@vault.source\ndef s(): yield {'id': 'a', 'token': 'hunter2'}\n"
+        "@vault.stage(secrets=['token'])\n"
+        "def sign(item): return NeedsReview({'deep': [{'token': 'hunter2'}]}, ReviewData('sign?', {'token': 'hunter2'}))\n"
+    )
+    treadle("add", "vault")
+    treadle("run", "--until", "idle")
+    file.unlink()
+
+    for arguments in (["show", "a"], ["show", "a", "--outputs"], ["show", "a", "--json"], ["reviews", "--json"], ["events", "--json"]):
+        shown = treadle(*arguments)
+        assert shown.code == 0
+        assert "hunter2" not in shown.out, arguments
+    assert "•••" in treadle("show", "a").out
+
+
 def test_what_stands_in_an_item_cannot_move_the_cursor(treadle: Call, texts: Callable[..., None], folder: Path) -> None:
     texts(poor="broken \x1b[31mred\x07")
     treadle("add", "papers", str(folder / "texts"))

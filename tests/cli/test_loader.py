@@ -423,6 +423,33 @@ def test_a_file_that_is_no_workflow_file_is_a_problem_when_it_was_named(db: Path
     assert "workflow files end in .py" in problem.message
 
 
+TOML = """
+name = "thumbnails"
+source = {{ glob = "*.jpg" }}
+[stages.probe]
+shell = ["identify", "{{item.path}}"]
+{more}
+"""
+
+
+def test_definitions_without_python_are_found_as_well(db: Path) -> None:
+    path = write(db.parent / "workflows" / "thumbnails.toml", TOML.format(more=""))
+
+    found = find_workflows(db)
+
+    assert (names(found), problems(found)) == (["thumbnails"], [])
+    assert found.origin("thumbnails") == str(path)
+
+
+def test_a_wrong_definition_is_a_problem_that_names_its_file_once(db: Path) -> None:
+    path = write(db.parent / "workflows" / "thumbnails.toml", TOML.format(more="shel = 3"))
+
+    (problem,) = find_workflows(db).problems
+
+    assert str(problem).count(str(path)) == 1
+    assert "'shel'" in problem.message
+
+
 def test_a_private_database_has_no_folder_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workflow_file(tmp_path / "workflows" / "lurking.py")
     monkeypatch.chdir(tmp_path)

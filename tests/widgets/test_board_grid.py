@@ -10,9 +10,10 @@ from textual.geometry import Region
 
 from tests.board.rows import STAGES, cell, row
 from tests.widgets.screen_text import line_with, screen_lines
-from treadle_tui.board.board import Board, Changes, Question
+from treadle_tui.board.board import Board
 from treadle_tui.board.expansion import LineKey
 from treadle_tui.board.tally import tally
+from treadle_tui.board.view import Changes, Question
 from treadle_tui.engine.states import StageState, SubTaskStatus
 from treadle_tui.engine.status import ItemRow
 from treadle_tui.themes import DARK, VARIABLE_DEFAULTS

@@ -73,6 +73,13 @@ class ColumnPlan:
             x += wide + GAP
         return columns
 
+    def least_first(self, first: int) -> int:
+        """The leftmost column to begin with when there is room on the right for nothing more: columns come back from the left."""
+        first = max(0, min(first, len(self.stages) - 1))
+        while first > 0 and self.visible(first - 1).hidden_right == 0:
+            first -= 1
+        return first
+
     def first_showing(self, index: int, first: int) -> int:
         """The leftmost column to begin with so that the one at `index` is seen, moving as little as possible from `first`."""
         if index < first:

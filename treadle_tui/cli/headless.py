@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -82,7 +82,8 @@ async def _run(db: Path, workflows: Sequence[Workflow], until_idle: bool, concur
             reporting = asyncio.create_task(reporter(store, ended), name="headless report")
             work = asyncio.create_task(engine.run_until_idle() if until_idle else engine.run_forever(), name="headless engine")
             try:
-                await asyncio.wait({work, reporting, asked}, return_when=asyncio.FIRST_COMPLETED)
+                first: set[asyncio.Future[Any]] = {work, reporting, asked}
+                await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 work.cancel()
                 await asyncio.wait({work})

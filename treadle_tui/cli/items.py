@@ -101,11 +101,12 @@ def list_items(invocation: Invocation, workflow: str | None, states: tuple[str, 
 
 @click.command(short_help="Show all there is about one item.")
 @click.argument("item")
+@click.option("--outputs", is_flag=True, help="Show also what stages and subtasks have returned.")
 @shared_options()
 @json_option
 @pass_invocation
-def show(invocation: Invocation, item: str, as_json: bool) -> None:
-    """Show all there is about one ITEM: its data, stages, subtasks, attempts, reviews and decisions."""
+def show(invocation: Invocation, item: str, outputs: bool, as_json: bool) -> None:
+    """Show one ITEM: its data, where its stages and subtasks stand, what was tried, asked and decided. --json has all there is."""
     from treadle_tui.cli import reading, shapes
     from treadle_tui.cli.output import say_json
 
@@ -114,7 +115,7 @@ def show(invocation: Invocation, item: str, as_json: bool) -> None:
         stages = [{"name": name, **shapes.plain(status)} for name, status in report.statuses.items()]
         say_json({**shapes.plain(report.item), "stages": stages, "attempts": shapes.plain(report.attempts)})
     else:
-        _say_report(report)
+        _say_report(report, outputs)
 
 
 @click.command(short_help="Run a failed stage again.")
@@ -166,7 +167,7 @@ def _states_of(cell: Cell) -> set[str]:
     return {cell.state.value, *(state.value for state in cell.subtasks_by_state if state.value in ("awaiting_review", "failed"))}
 
 
-def _say_report(report: ItemReport) -> None:
+def _say_report(report: ItemReport, with_outputs: bool) -> None:
     from treadle_tui.cli.output import say, say_paragraphs
     from treadle_tui.cli.shapes import moment
 
@@ -176,11 +177,22 @@ def _say_report(report: ItemReport) -> None:
     width = max((len(name) for name in report.statuses), default=0)
     for name, status in report.statuses.items():
         say(f"{_sign(status)} {name:<{width}}  {_status_words(status)}")
+        if with_outputs:
+            _say_output(status)
         _say_review(status.review, status.decision)
         for subtask in status.subtasks:
             say(f"    {_sign(subtask)} {subtask.name}  {_status_words(subtask)}")
+            if with_outputs:
+                _say_output(subtask, "        ")
             _say_review(subtask.review, subtask.decision, "        ")
         _say_earlier(report.attempts.get(name, []))
+
+
+def _say_output(status: StageStatus | SubTaskStatus, indent: str = "    ") -> None:
+    from treadle_tui.cli.output import say_paragraphs
+
+    if status.output is not None:
+        say_paragraphs(_json_text(status.output), indent)
 
 
 def _say_review(review: ReviewData | None, decision: ReviewDecision | None, indent: str = "    ") -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from treadle_tui.cli.database import require_existing
+from treadle_tui.cli.masking import masked
 
 if TYPE_CHECKING:
+    from treadle_tui.engine import SqliteStateStore
     from treadle_tui.engine.attempt_record import AttemptRecord
     from treadle_tui.engine.events import Event, Lagged
     from treadle_tui.engine.states import StageState, StageStatus, StoredItem
@@ -61,13 +63,13 @@ def item_page(db: Path, *, workflow: str | None, states: Sequence[StageState], l
 
 
 def item_report(db: Path, item_id: str) -> ItemReport:
-    """Everything about one item.
+    """Everything about one item, without its secrets.
 
     Raises:
         ItemNotFound: there is none of that id.
     """
 
-    async def ask(store: StoreReads) -> ItemReport:
+    async def ask(store: SqliteStateStore) -> ItemReport:
         from treadle_tui.engine.errors import ItemNotFound
 
         item = await store.get_item(item_id)
@@ -78,9 +80,16 @@ def item_report(db: Path, item_id: str) -> ItemReport:
         for stage, status in statuses.items():
             for subtask in status.subtasks:
                 attempts[f"{stage}/{subtask.name}"] = await store.get_attempts(item_id, stage, subtask.name)
-        return ItemReport(item, statuses, attempts)
+        names = await _secret_names(store, item.workflow)
+        return ItemReport(masked(item, names), masked(statuses, names), masked(attempts, names))
 
     return _ask(db, ask)
+
+
+async def _secret_names(store: SqliteStateStore, workflow: str) -> set[str]:
+    """Names of the fields that any stage of the workflow calls secret."""
+    shape = await store.shape_named(workflow)
+    return {name for stage in shape.stages for name in stage.spec.get("secrets") or ()} if shape else set()
 
 
 def waiting_reviews(db: Path, workflow: str | None = None) -> list[PendingReview]:
@@ -120,7 +129,7 @@ async def _event_batch(store: StoreReads, since: int, item_id: str | None) -> li
     return batch
 
 
-def _ask(db: Path, question: Callable[[StoreReads], Awaitable[T]]) -> T:
+def _ask(db: Path, question: Callable[[SqliteStateStore], Awaitable[T]]) -> T:
     require_existing(db)
 
     async def run() -> T:

@@ -22,8 +22,9 @@ from treadle_tui.widgets.empty_state import EmptyState
 from treadle_tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
-    from treadle_tui.board.board import Board, CellRef, Changes
+    from treadle_tui.board.board import Board
     from treadle_tui.board.tally import Tally
+    from treadle_tui.board.view import CellRef, Changes
     from treadle_tui.widgets.board_grid import BoardGrid
 
 #: After the cursor has moved on by itself, a decision this soon was meant for the cell before.

@@ -15,19 +15,15 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from treadle_tui.board.board import Board, BoardLine, CellRef, Changes
+from treadle_tui.board.board import Board
 from treadle_tui.board.columns import ColumnPlan, plan_columns
 from treadle_tui.board.expansion import LineKey
 from treadle_tui.board.tally import Tally
-from treadle_tui.engine.states import SubTaskStatus
-from treadle_tui.engine.status import ItemRow
-from treadle_tui.widgets.grid_painter import GridPainter, GridStyles
+from treadle_tui.board.view import BoardLine, CellRef, Changes
+from treadle_tui.widgets.grid_painter import GridPainter, GridStyles, StripCache
 
 #: Lines that stay at the top: stage names, and totals per stage.
 HEAD_LINES = 2
-_MOST_STRIPS = 1024
-
-_CachedStrip = tuple[ItemRow | None, SubTaskStatus | None, bool, str | None, bool, Strip]
 
 
 class BoardGrid(ScrollView, can_focus=True):
@@ -149,7 +145,7 @@ class BoardGrid(ScrollView, can_focus=True):
         self.tally = Tally()
         self._first_column = 0
         self._painter: GridPainter | None = None
-        self._strips: dict[LineKey, _CachedStrip] = {}
+        self._strips = StripCache()
         self._cursor_line_drawn = 0
 
     # what is shown --------------------------------------------------------------------------------------------------------------
@@ -210,17 +206,7 @@ class BoardGrid(ScrollView, can_focus=True):
     def _strip(self, painter: GridPainter, line: BoardLine, *, is_cursor: bool) -> Strip:
         cursor_stage = self.board.cursor_stage if is_cursor else None
         is_marked = line.row is not None and not line.stage and line.row.item_id in self.board.marks
-        if line.key is None:
-            return painter.line(line, cursor_stage, is_marked=is_marked)
-        known = self._strips.get(line.key)
-        seen = (line.row, line.child, line.is_last_child, cursor_stage, is_marked)
-        if known is not None and known[0] is line.row and known[1] is line.child and known[2:5] == seen[2:]:
-            return known[5]
-        strip = painter.line(line, cursor_stage, is_marked=is_marked)
-        if len(self._strips) >= _MOST_STRIPS:
-            self._strips.clear()
-        self._strips[line.key] = (*seen, strip)
-        return strip
+        return self._strips.strip(painter, line, cursor_stage, is_marked=is_marked)
 
     # geometry -------------------------------------------------------------------------------------------------------------------
 
@@ -242,7 +228,7 @@ class BoardGrid(ScrollView, can_focus=True):
                 lambda part: self.get_component_rich_style(f"board-grid--{part}"),
                 lambda part: self.get_component_rich_style(f"board-grid--{part}", partial=True),
             )
-            self._first_column = min(self._first_column, max(0, len(self.board.stages) - 1))
+            self._first_column = plan.least_first(self._first_column)
             self._painter = GridPainter(plan, plan.visible(self._first_column), styles)
         return self._painter
 

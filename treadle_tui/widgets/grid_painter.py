@@ -9,11 +9,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from treadle_tui.board.board import BoardLine
 from treadle_tui.board.cell_text import UNREAD, cell_text, shown_state, subtask_text
 from treadle_tui.board.columns import GAP, GUTTER, Column, ColumnPlan, VisibleColumns
+from treadle_tui.board.expansion import LineKey
 from treadle_tui.board.safe_text import fit, safe_line, shorten_middle, width_of
 from treadle_tui.board.tally import Tally
+from treadle_tui.board.view import BoardLine
 from treadle_tui.engine.states import StageState
 
 CURSOR_BAR = "▌"
@@ -168,3 +169,32 @@ class GridPainter:
         else:
             segments.append(Segment(" " * max(0, width - x), base))
         return Strip([segment for segment in segments if segment.text]).adjust_cell_length(width, base)
+
+
+class StripCache:
+    """Drawn lines, by what they are about; one is drawn again when anything it shows is another object or value."""
+
+    def __init__(self, most: int = 1024) -> None:
+        self._most = most
+        self._strips: dict[LineKey, tuple[BoardLine, str | None, bool, Strip]] = {}
+
+    def strip(self, painter: GridPainter, line: BoardLine, cursor_stage: str | None, *, is_marked: bool) -> Strip:
+        """The line as the painter draws it, or has drawn it before."""
+        if line.key is None:
+            return painter.line(line, cursor_stage, is_marked=is_marked)
+        known = self._strips.get(line.key)
+        if known is not None and known[1:3] == (cursor_stage, is_marked) and _shows_the_same(known[0], line):
+            return known[3]
+        strip = painter.line(line, cursor_stage, is_marked=is_marked)
+        if len(self._strips) >= self._most:
+            self._strips.clear()
+        self._strips[line.key] = (line, cursor_stage, is_marked, strip)
+        return strip
+
+    def clear(self) -> None:
+        """Columns or styles have changed."""
+        self._strips.clear()
+
+
+def _shows_the_same(one: BoardLine, other: BoardLine) -> bool:
+    return one.row is other.row and one.child is other.child and one.is_last_child == other.is_last_child

@@ -1,0 +1,76 @@
+"""What a board is asked and what it hands out: which items, which lines and cells, and what a reading has changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from treadle_tui.board.cell_text import waits
+from treadle_tui.board.expansion import LineKey
+from treadle_tui.engine.states import StageState, SubTaskStatus
+from treadle_tui.engine.status import Cell, ItemRow
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which items a board lists."""
+
+    workflow: str | None = None
+    stage: str | None = None
+    states: tuple[StageState, ...] = ()
+    """Only items with a stage (the named one, else any) in one of these; all when empty."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a reading has changed on the board."""
+
+    cells: dict[str, set[str]] = field(default_factory=dict)
+    """Stages by item id; child lines of these stages included."""
+    is_rearranged: bool = False
+    """Whether lines have come, gone or moved: everything is to be drawn again."""
+
+    def __bool__(self) -> bool:
+        return self.is_rearranged or bool(self.cells)
+
+
+class BoardLine(NamedTuple):
+    """One line of the board."""
+
+    key: LineKey | None
+    """None while the row has not been read."""
+    row: ItemRow | None
+    stage: str = ""
+    """For a child line: the fan-out's stage."""
+    child: SubTaskStatus | None = None
+    """For a child line: the subtask; None while it has not been read."""
+    is_last_child: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CellRef:
+    """The cell under the cursor, by name and as it was seen."""
+
+    item_id: str
+    workflow: str
+    stage: str
+    subtask: str | None
+    state: StageState
+    version: int
+    cell: Cell
+    """The stage's cell, also when the cursor is on a subtask."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether this very stage or subtask waits for a person."""
+        return self.state is StageState.AWAITING_REVIEW
+
+    @property
+    def hides_waiting(self) -> bool:
+        """Whether it is a fan-out in which subtasks wait for a person, the stage itself does not."""
+        return self.subtask is None and not self.is_waiting and waits(self.cell)
+
+    @property
+    def title(self) -> str:
+        """ "requests 2.32 › checks › source"."""
+        return " › ".join(part for part in (self.item_id, self.stage, self.subtask) if part)
