@@ -86,6 +86,7 @@ class EventFeed:
         self._reviews_due = True
         self._waiting = 0
         self._awaiting = 0
+        self._reviews_not_before = 0.0
         self._is_in_trouble = False
 
     def need(self) -> None:
@@ -230,10 +231,7 @@ class EventFeed:
             began = time.monotonic()
             try:
                 counts = await self._store.counts()
-                awaiting = tally(counts).by_state.get(StageState.AWAITING_REVIEW, 0)
-                if self._reviews_due or awaiting != self._awaiting:
-                    self._reviews_due, self._awaiting = False, awaiting
-                    self._waiting = len(await self._store.pending_reviews())
+                await self._count_reviews(tally(counts).by_state.get(StageState.AWAITING_REVIEW, 0))
                 self._tell.on_totals(counts, self._waiting)
                 self._recovered()
             except TreadleError as error:
@@ -242,6 +240,21 @@ class EventFeed:
                 await self._wait_out(error)
                 continue
             await self._sleep_after(time.monotonic() - began, COUNT_SECONDS)
+
+    async def _count_reviews(self, awaiting: int) -> None:
+        """How many reviews wait, subtasks included. The list is as long as it is: read at most a tenth of the time, reckoned between."""
+        if not self._reviews_due and awaiting == self._awaiting:
+            return
+        began = time.monotonic()
+        self._waiting = max(0, self._waiting + awaiting - self._awaiting)
+        self._awaiting = awaiting
+        if began < self._reviews_not_before:
+            self._reviews_due = True
+            asyncio.get_running_loop().call_later(self._reviews_not_before - began, self._totals_due.set)
+            return
+        self._reviews_due = False
+        self._waiting = len(await self._store.pending_reviews())
+        self._reviews_not_before = time.monotonic() + 10 * (time.monotonic() - began)
 
     # trouble --------------------------------------------------------------------------------------------------------------------
 

@@ -162,7 +162,8 @@ class TreadleApp(App[int]):
 
     def warn(self, sentence: str) -> None:
         """Tell the person what could not be done, where it cannot be overlooked."""
-        self.notify(sentence, severity="error", markup=False, timeout=8)
+        if self.is_running:
+            self.notify(sentence, severity="error", markup=False, timeout=8)
 
     async def action_help(self) -> None:
         """Every key of the screen in front."""

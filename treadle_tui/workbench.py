@@ -92,6 +92,8 @@ class Workbench:
 
     async def engine_stands(self, standing: Standing) -> None:
         """The engine is in another phase."""
+        if not self._app.is_running:
+            return
         if standing.phase is Phase.OPEN and self.feed is None:
             self.board.look_at(0, self._app.size.height)  # read what will be on the screen before there is a grid to say so
             await self._screen.show_board(self.board)

@@ -18,7 +18,13 @@ settings.register_profile(
 )
 settings.register_profile("thorough", max_examples=1000, stateful_step_count=60, deadline=None, suppress_health_check=_SLOW_IS_FINE)
 settings.register_profile(
-    "hunt", max_examples=300, stateful_step_count=40, deadline=None, report_multiple_bugs=False, print_blob=True, suppress_health_check=_SLOW_IS_FINE
+    "hunt",
+    max_examples=300,
+    stateful_step_count=40,
+    deadline=None,
+    report_multiple_bugs=False,
+    print_blob=True,
+    suppress_health_check=_SLOW_IS_FINE,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -103,7 +103,7 @@ def _pages(error: BaseException) -> bool:
     return getattr(error, "tray", None) == 2 or isinstance(error, ConnectionError)
 
 
-@work.stage(isolation="process", retry=RetryBudget(max_attempts=2, attempt_timeout=TIME_LIMIT, retry_on=_pages))
+@work.stage(isolation="process", retry=RetryBudget(max_attempts=2, retry_on=_pages))
 def do(item: Any, ctx: Any) -> Any:
     match item["do"]:
         case "look around":

@@ -534,13 +534,13 @@ async def test_cancelling_ends_the_whole_process_group(files, is_stubborn, monke
 
 
 async def test_a_program_that_leaves_children_behind_is_not_waited_for():
-    program = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3)']); print('done')"
+    program = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print('done')"
     started = time.monotonic()
 
     result = await run_command([sys.executable, "-c", program])
 
     assert result.text == "done\n"
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 30
 
 
 async def test_a_command_called_off_before_it_began_never_begins(monkeypatch):

@@ -33,7 +33,7 @@ from treadle_tui.engine import (
     StageState,
     Workflow,
 )
-from treadle_tui.engine.runner import child, printed, process
+from treadle_tui.engine.runner import printed, process
 from treadle_tui.engine.testing import ManualClock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +129,6 @@ async def test_every_kind_of_answer_crosses_with_all_it_says():
     answers = ["nothing", "value", "completed", "skipped", "failed", "retry", "review", "class", "unknown", "unwritable", "big"]
     clock = ManualClock()
     items = [{"id": name, "do": "answer", "with": name} for name in answers]
-    # Their time limit is by a clock that stands still until the retry is due.
     async with working(isolated.work, *items, clock=clock) as engine:
         running = asyncio.create_task(engine.run_until_idle())
         await until(lambda: clock.sleeping == 1 and not engine.running)
@@ -308,7 +307,7 @@ async def test_a_process_whose_time_is_up_is_ended_with_everything_it_has_starte
         clock.advance(isolated.TIME_LIMIT)
         await running
         status = await engine.store.get_status("a", "do")
-        await until(lambda: not any(map(is_running, pids)))
+        assert not any(map(is_running, pids))
 
     assert status.error == "the attempt took longer than 2 seconds"
 
@@ -349,12 +348,10 @@ async def test_an_async_stage_is_cancelled_like_any_other(tmp_path: Path):
     async with working(isolated.sleeping, {"id": "a"}, clock=clock) as engine:
         running = asyncio.create_task(engine.run_until_idle())
         await clock.until_sleeping(timeout=30)
-        began = time.monotonic()
         await engine.cancel("a")
         await running
         status = await engine.store.get_status("a", "sleep")
 
-    assert time.monotonic() - began < child.POLITE_SECONDS
     assert status.state is StageState.CANCELLED
 
 

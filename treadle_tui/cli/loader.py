@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from treadle_tui.cli.workflow_file import FileProblem, Problem, deepest_line, error_words, forget, line_of_name, run_file
 from treadle_tui.engine.errors import TreadleError, nearest
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["LoadedWorkflows", "Place", "PlaceNotFound", "Problem", "WorkflowNotFound", "bundled_folder", "find_workflows"]
 
 DEFINITION_SUFFIXES = (".toml", ".json")
+BUNDLED = "bundled"
+"""Why the last place is looked at; what stands there gives way without a word to a workflow of the same name."""
 _MODULE_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -72,7 +74,7 @@ def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflow
     places = [_named_place(text) for text in extra]
     if db is not None and str(db) != ":memory:":
         places.append(Place("folder", str(db.absolute().parent / "workflows"), "beside the database"))
-    places.append(Place("folder", str(bundled_folder()), "bundled"))
+    places.append(Place("folder", str(bundled_folder()), BUNDLED))
     return LoadedWorkflows(places)
 
 
@@ -164,16 +166,18 @@ class _Findings:
         self.problems: list[Problem] = []
         self._seen_files: set[Path] = set()
         self._seen_workflows: set[int] = set()
+        self._is_default = False
 
     def look_at(self, place: Place) -> None:
         """Add what the place has."""
+        self._is_default = place.why == BUNDLED
         if place.kind == "module":
             self._add_module(place.target)
         elif place.kind == "file":
-            self._add_file(Path(place.target), is_named=True)
+            self._add_file(Path(place.target))
         else:
             for path in self._files_of(Path(place.target)):
-                self._add_file(path, is_named=False)
+                self._add_file(path)
 
     def _files_of(self, folder: Path) -> Iterator[Path]:
         try:
@@ -186,13 +190,13 @@ class _Findings:
         wanted = (".py", *DEFINITION_SUFFIXES)
         yield from (path for path in names if path.suffix in wanted and not path.name.startswith(("_", ".")) and path.is_file())
 
-    def _add_file(self, path: Path, *, is_named: bool) -> None:
+    def _add_file(self, path: Path) -> None:
         identity = path.resolve()
         if identity in self._seen_files:
             return
         self._seen_files.add(identity)
         if path.suffix in DEFINITION_SUFFIXES:
-            self._add_definition(path, is_named=is_named)
+            self._add_definition(path)
         elif path.suffix == ".py":
             self._add_python_file(path)
         else:
@@ -208,16 +212,13 @@ class _Findings:
             if _is_workflow(value) and _is_defined_in(value, path):
                 self._add(value, str(path), line_of_name(path, name))
 
-    def _add_definition(self, path: Path, *, is_named: bool) -> None:
-        if importlib.util.find_spec("treadle_tui.engine.definition") is None:
-            if is_named:
-                self.problems.append(Problem(str(path), None, "this version reads workflows from .py files only"))
-            return
-        definition: Any = importlib.import_module("treadle_tui.engine.definition")
+    def _add_definition(self, path: Path) -> None:
+        from treadle_tui.engine.definition import load_definition
+
         try:
-            workflow = definition.load_definition(path)
+            workflow = load_definition(path)
         except TreadleError as error:
-            self.problems.append(Problem(str(path), getattr(error, "line", None), str(error)))
+            self.problems.append(_definition_problem(path, error))
         except OSError as error:
             self.problems.append(Problem(str(path), None, f"cannot be read: {error.strerror or error}"))
         else:
@@ -249,6 +250,8 @@ class _Findings:
         except (TreadleError, TypeError) as error:
             self.problems.append(Problem(origin, line, str(error)))
             return
+        if workflow.name in self.by_name and self._is_default:
+            return  # somebody has a version of their own, and means it
         if workflow.name in self.by_name:
             first = self.origins[workflow.name]
             message = f"the workflow {workflow.name!r} is left out, because {first} has one of that name; rename one of the two"
@@ -268,6 +271,14 @@ def _is_defined_in(workflow: Workflow, path: Path) -> bool:
     """Whether the file made the workflow itself, or had it made for it; one it imported counts where it was made."""
     file = workflow.origin.file
     return file is None or Path(file).resolve() == path.resolve()
+
+
+def _definition_problem(path: Path, error: TreadleError) -> Problem:
+    """The error of a definition, which begins with its file and, where it is known, the line."""
+    begins = re.match(rf"{re.escape(str(path))}(?:, line (\d+))?[,:] ", str(error))
+    if begins is None:
+        return Problem(str(path), None, str(error))
+    return Problem(str(path), int(begins[1]) if begins[1] else None, str(error)[begins.end() :])
 
 
 def _module_problem(target: str, error: BaseException) -> Problem:

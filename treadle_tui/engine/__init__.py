@@ -77,7 +77,7 @@ from treadle_tui.engine.runner.local import LocalRunner
 from treadle_tui.engine.runner.protocol import Runner
 from treadle_tui.engine.stage import Stage, StageContext
 from treadle_tui.engine.states import TRANSITIONS, ItemState, StageState, StageStatus, StoredItem, SubTaskStatus
-from treadle_tui.engine.status import Cell, Eta, Explanation, ItemRow, PendingReview, PipelineStatus, StageEntry
+from treadle_tui.engine.status import Cell, Eta, Explanation, ItemRow, PendingReview, PipelineStatus, StageEntry, StageRun, StageStatistics
 from treadle_tui.engine.store.memory import MemoryStateStore
 from treadle_tui.engine.store.protocol import StateStore
 from treadle_tui.engine.store.sqlite.store import SqliteStateStore
@@ -165,9 +165,11 @@ __all__ = [
     "StageRecovered",
     "StageReleased",
     "StageRetried",
+    "StageRun",
     "StageSkipped",
     "StageStarted",
     "StageState",
+    "StageStatistics",
     "StageStatus",
     "StateStore",
     "StoreCorrupt",

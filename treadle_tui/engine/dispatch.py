@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 STOP_SECONDS = 5.0
 """How long a stop waits for code that does not heed its cancellation; its lease is given back without it."""
+PROCESS_END_SECONDS = 8.0
+"""How long an attempt in a process of its own is waited for once its time is up: until after SIGKILL."""
 REAP_SECONDS = 2.0
 """How often an engine at work looks for workers that have died, in real time."""
 IDLE_LOOK_SECONDS = 10.0
@@ -431,7 +433,8 @@ class Dispatcher:
                 return await working
             attempt.is_cancelled = True
             working.cancel()
-            await asyncio.wait({working}, timeout=1.0)
+            # A process of its own is surely ended, so the next attempt is never beside it; a thread cannot be.
+            await asyncio.wait({working}, timeout=PROCESS_END_SECONDS if call.definition.isolation else 1.0)
             if working.done() and not working.cancelled() and working.exception() is not None:
                 log.info("attempt %s ended after its time", attempt.claim.idempotency_key, exc_info=working.exception())
             raise AttemptTimedOut(f"the attempt took longer than {seconds:g} seconds")

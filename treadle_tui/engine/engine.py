@@ -30,6 +30,7 @@ from treadle_tui.engine.errors import (
     nearest,
 )
 from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.history import STATISTICS_RUNS, RunCache, Runs, estimate, statistics_of
 from treadle_tui.engine.migration import MigrationPlan
 from treadle_tui.engine.readiness import explain_item
 from treadle_tui.engine.review import ApproveWithEdits, ReviewDecision
@@ -37,7 +38,7 @@ from treadle_tui.engine.runner.finding import refuse_while_loading
 from treadle_tui.engine.runner.local import LocalRunner
 from treadle_tui.engine.runner.protocol import Runner
 from treadle_tui.engine.states import StageState, StageStatus
-from treadle_tui.engine.status import Explanation, PendingReview, PipelineStatus, StageEntry
+from treadle_tui.engine.status import Eta, Explanation, PendingReview, PipelineStatus, StageEntry, StageStatistics
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.unit import Unit
 from treadle_tui.engine.store.verbs import reviewing, running_again
@@ -78,6 +79,7 @@ class Engine:
         self._store: TransactionalStore = store
         self._runner = runner or LocalRunner()
         self._dispatcher = Dispatcher(self._store, self.clock, self._runner, concurrency)
+        self._runs = RunCache(store, self.clock)
         self._stop_listening: list[Callable[[], None]] = []
         self._drives: set[asyncio.Task[Any]] = set()
         self._is_open = False
@@ -396,7 +398,19 @@ class Engine:
             raise ItemNotFound(item_id)
         statuses = await self.store.get_all_statuses(item_id)
         entries = [StageEntry(name=name, **_fields(status)) for name, status in statuses.items()]
-        return PipelineStatus(item_id=item_id, workflow=item.workflow, entries=entries)
+        return PipelineStatus(item_id=item_id, workflow=item.workflow, entries=entries, eta=await self._eta(item.workflow, entries))
+
+    async def _eta(self, workflow: str, entries: Sequence[StageEntry]) -> Eta | None:
+        if all(entry.state.is_satisfied for entry in entries):
+            return Eta(p50_seconds=0.0, p90_seconds=0.0)
+        dependencies = await self.store.dependencies(workflow)
+        return estimate(entries, dependencies, await self._runs.runs(workflow), self.clock.now())
+
+    async def statistics(self, workflow: Workflow | str) -> dict[str, StageStatistics]:
+        """What the newest runs of every stage tell: durations, retries, failures, decisions; topological order."""
+        name = workflow.name if isinstance(workflow, Workflow) else workflow
+        runs: Runs = await self.store.stage_runs(name, STATISTICS_RUNS)
+        return {stage: statistics_of(found) for stage, found in runs.items()}
 
     async def _status_of(self, item_id: str, stage: str, subtask: str | None) -> StageState:
         statuses: dict[str, StageStatus] = await self.store.get_all_statuses(item_id)

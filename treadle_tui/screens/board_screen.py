@@ -118,6 +118,11 @@ class BoardScreen(Screen[None]):
         """The header."""
         return self.query_one(BoardHeader)
 
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is something to show on: the program's end takes the screen down while news may still come in."""
+        return self.is_attached and self.app.is_running
+
     # what is shown --------------------------------------------------------------------------------------------------------------
 
     async def show_board(self, board: Board) -> None:
@@ -129,7 +134,7 @@ class BoardScreen(Screen[None]):
 
     def show_changes(self, changes: Changes) -> None:
         """Draw what a reading has changed."""
-        if self.board is None:
+        if self.board is None or not self._is_there:
             return
         has_items = self.board.line_count > 0
         if has_items != self.has_class("-has-items"):
@@ -143,12 +148,16 @@ class BoardScreen(Screen[None]):
 
     def show_tally(self, tally: Tally, waiting: int) -> None:
         """Show newer totals."""
+        if not self._is_there:
+            return
         self.header.tally = tally
         self.header.waiting = waiting
         self.grid.show_tally(tally)
 
     def show_standing(self, standing: Standing) -> None:
         """Show how the engine is."""
+        if not self._is_there:
+            return
         self._standing = standing
         self.header.standing = standing
         self._show_empty_state()
@@ -156,16 +165,23 @@ class BoardScreen(Screen[None]):
 
     def show_found(self, found: WorkflowChoices) -> None:
         """Show which workflows there are."""
+        if not self._is_there:
+            return
         self._found = found
         self._show_empty_state()
+        self._offer()
 
     def show_workflow(self, name: str) -> None:
         """Another workflow's items are shown from now on."""
+        if not self._is_there:
+            return
         self.header.workflow = name
         self.grid.rearrange()
 
     def say(self, message: str) -> None:
         """Tell a person what their key has done."""
+        if not self._is_there:
+            return
         self.header.say(message)
 
     def has_advanced(self) -> None:
@@ -189,13 +205,15 @@ class BoardScreen(Screen[None]):
                 return True if cell is not None and cell.is_waiting else None
             case "wish", (Wish.RESTART.value,):
                 return self._standing.phase is Phase.STOPPED
+            case "wish", (Wish.ADD.value,):
+                return True if self._standing.can_read and self._found.is_loaded else None
             case "wish", _:
                 return True if self._standing.can_read else None
         return True
 
     def _offer(self) -> None:
         """Look at the keys again, when what they can do has changed."""
-        offers = (self.check_action("decide", ()), self._standing.phase)
+        offers = (self.check_action("decide", ()), self._standing.phase, self._found.is_loaded)
         if offers != self._offers:
             self._offers = offers
             self.refresh_bindings()

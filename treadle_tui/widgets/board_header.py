@@ -176,7 +176,8 @@ class BoardHeader(Widget):
     def _totals_line(self) -> Strip:
         width = self.size.width
         if self.standing.is_failed:
-            return line_of([(f"  {safe_line(self.standing.words)}", self._style("trouble"))], [], width, self.rich_style)
+            remedy: list[Piece] = [(" · e starts it again  ", self._style("quiet"))] if self.standing.phase is Phase.STOPPED else []
+            return line_of([(f"  {safe_line(self.standing.words)}", self._style("trouble"))], remedy, width, self.rich_style)
         message: list[Piece] = [(self.message + "  ", self._style("message"))] if self.message else []
         totals = self._totals(with_words=True)
         if pieces_width(totals) + pieces_width(message) + 4 > width:

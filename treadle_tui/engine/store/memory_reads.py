@@ -267,6 +267,11 @@ class MemoryReads:
                         views.SENT_BACK in (attempt.raw_detail or b""),
                     )
 
+    async def dependencies(self, workflow: str) -> dict[str, list[str]]:
+        """What each stage of a workflow directly depends on, topological order."""
+        with self._lock:
+            return next((shape.dependencies() for shape in self._open_unit().shapes.values() if shape.name == workflow), {})
+
     async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
         """Stages of every workflow the store knows, topological order; then those that were removed with work in them."""
         with self._lock:

@@ -93,6 +93,10 @@ class StoreReads(Protocol):
         """
         ...
 
+    async def dependencies(self, workflow: str) -> dict[str, list[str]]:
+        """What each stage of a workflow directly depends on, topological order; {} for an unknown workflow."""
+        ...
+
     async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
         """Stages of every workflow the store knows, topological order."""
         ...

@@ -72,6 +72,10 @@ class WorkflowShape:
             ],
         )
 
+    def dependencies(self) -> dict[str, list[str]]:
+        """Names of direct dependencies by stage name, topological order."""
+        return {stage.name: [self.by_id[above].name for above in stage.dependencies] for stage in self.stages}
+
     def behind(self, stage: int) -> list[int]:
         """Every stage that depends on this one, directly or not, topological order; without the stage itself."""
         reached = {stage}

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.clock import from_ms
 from treadle_tui.engine.codec import attempt_from_parts, decision_from_json, decode_json, review_from_json
-from treadle_tui.engine.states import ItemState, StageState, StageStatus, StoredItem, SubTaskStatus
 from treadle_tui.engine.review import ReviewDecision
+from treadle_tui.engine.states import ItemState, StageState, StageStatus, StoredItem, SubTaskStatus
 from treadle_tui.engine.status import Cell, ItemRow, PendingReview, StageRun
 from treadle_tui.engine.store.rows import CANCELLED_ITEM, STATES, Attempt, Item, Task
 from treadle_tui.engine.store.shape import WorkflowShape, policy_of
@@ -141,7 +141,7 @@ def stage_runs(rows: Iterable[RunRow], shape: WorkflowShape, limit: int) -> dict
 def _stage_run(attempts: list[RunRow]) -> list[StageRun]:
     """The run of these attempts; none when no attempt has ended. What came before the stage was sent back to the start is left out."""
     last = attempts[-1]
-    lately = [row for row in attempts if row.number > min(last.extra, last.number - 1)]
+    lately = [row for row in attempts if row.number > _used_up(attempts)]
     spans = [(row.started_at, row.completed_at) for row in lately if row.started_at is not None and row.completed_at is not None]
     if not spans:
         return []
@@ -156,6 +156,16 @@ def _stage_run(attempts: list[RunRow]) -> list[StageRun]:
             changes_requested=sum(row.is_sent_back for row in attempts),
         )
     ]
+
+
+def _used_up(attempts: list[RunRow]) -> int:
+    """The number of the last attempt before the stage was sent back to the start; 0 when it never was.
+
+    `extra` counts those, and one for each attempt since that a person has sent back.
+    """
+    extra = min(attempts[-1].extra, attempts[-1].number - 1)
+    sent_back = [row.number for row in attempts if row.is_sent_back]
+    return next((used for used in range(extra) if used + sum(number > used for number in sent_back) == extra), extra)
 
 
 def _decision_of(detail: bytes | dict[str, Any] | None) -> ReviewDecision | None:

@@ -297,7 +297,11 @@ class SqliteReads:
             f" ORDER BY t.item {order}, t.stage, a.number",
             (shape.id, limit * ITEMS_PER_RUN, views.SENT_BACK, *(stage.id for stage in shape.stages)),
         )
-        return [views.RunRow(*row[:-1], bool(row[-1])) for row in rows]
+        return [views.RunRow._make((*row[:-1], bool(row[-1]))) for row in rows]
+
+    async def dependencies(self, workflow: str) -> dict[str, list[str]]:
+        """What each stage of a workflow directly depends on, topological order."""
+        return next((shape.dependencies() for shape in (await self._shapes()).values() if shape.name == workflow), {})
 
     async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
         """Stages of every workflow the store knows, topological order; then those that were removed with work in them."""
