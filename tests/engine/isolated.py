@@ -84,6 +84,7 @@ ANSWERS: dict[str, Any] = {
     "completed": lambda ctx: Completed({"n": 1}, summary="one"),
     "skipped": lambda ctx: Skipped("not today"),
     "failed": lambda ctx: Failed("no use"),
+    "failed with": lambda ctx: Failed(ValueError("no use")),  # type: ignore[arg-type]
     "retry": lambda ctx: Retry("later", after=7.0) if ctx.attempt == 1 else "now",
     "review": lambda ctx: NeedsReview(
         {"draft": 1},

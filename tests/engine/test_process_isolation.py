@@ -126,7 +126,20 @@ async def test_a_flood_of_progress_arrives_as_a_few_events_the_last_one_included
 
 
 async def test_every_kind_of_answer_crosses_with_all_it_says():
-    answers = ["nothing", "value", "completed", "skipped", "failed", "retry", "review", "class", "unknown", "unwritable", "big"]
+    answers = [
+        "nothing",
+        "value",
+        "completed",
+        "skipped",
+        "failed",
+        "failed with",
+        "retry",
+        "review",
+        "class",
+        "unknown",
+        "unwritable",
+        "big",
+    ]
     clock = ManualClock()
     items = [{"id": name, "do": "answer", "with": name} for name in answers]
     async with working(isolated.work, *items, clock=clock) as engine:
@@ -143,6 +156,7 @@ async def test_every_kind_of_answer_crosses_with_all_it_says():
     assert (found["skipped"].state, found["skipped"].summary) == (StageState.SKIPPED, "not today")
     assert (found["failed"].state, found["failed"].error) == (StageState.FAILED, "no use")
     assert found["failed"].attempt == 1
+    assert found["failed with"].error == "ValueError: no use"
     assert [attempt.outcome for attempt in attempts] == ["retry", "completed"]
     assert attempts[1].started_at - attempts[0].completed_at == timedelta(seconds=7)
     review = found["review"]

@@ -29,6 +29,7 @@ from treadle_tui.engine import (
     StageState,
     StoreCorrupt,
     StoreError,
+    StoreLocked,
     StoreTooNew,
     Workflow,
     WorkflowCompleted,
@@ -247,6 +248,20 @@ async def test_a_folder_that_cannot_be_written_says_so(tmp_path):
         await SqliteStateStore.open(folder / "work.db")
 
     assert list(folder.iterdir()) == []
+
+
+async def test_a_file_another_program_is_writing_to_is_locked_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("treadle_tui.engine.store.sqlite.opening.BUSY_MS", 20)
+    path = tmp_path / "work.db"
+    await used(path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        async with SqliteStateStore.open(path) as store:
+            assert await states(store) == {"one": "completed", "two": "awaiting_review"}
+            with pytest.raises(StoreLocked, match="close it there, or try again later"):
+                await store.delete_item("a")
+            other.execute("ROLLBACK")
+            await store.delete_item("a")
 
 
 async def test_a_refused_file_leaves_nothing_beside_it(tmp_path):

@@ -98,13 +98,28 @@ class LeaseKeeper:
         self.host = socket.gethostname()
         self.pid = os.getpid()
         self.pid_start = process_start(self.pid)
-        self.holds_leases = False
+        self._holds_leases = False
+        self._work = threading.Event()
         self._beat = beat
         self._blocked = blocked
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._answered = 0.0
         self._told = False
+
+    @property
+    def holds_leases(self) -> bool:
+        """Whether there is anything to beat for, and to look after."""
+        return self._holds_leases
+
+    @holds_leases.setter
+    def holds_leases(self, holds: bool) -> None:
+        if holds != self._holds_leases:
+            self._holds_leases = holds
+            if holds:
+                self._work.set()
+            elif not self._stop.is_set():
+                self._work.clear()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Count as alive, and watch the loop."""
@@ -117,15 +132,17 @@ class LeaseKeeper:
         """Count as alive no longer."""
         _alive_here.discard(self.uuid)
         self._stop.set()
+        self._work.set()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         next_beat = time.monotonic() + BEAT_SECONDS
         asked = 0.0
-        while not self._stop.wait(LOOK_SECONDS if self.holds_leases else 1.0):
-            now = time.monotonic()
+        while not self._stop.wait(LOOK_SECONDS):
             if not self.holds_leases:
-                asked, next_beat = 0.0, now + BEAT_SECONDS
+                self._work.wait()
+                asked, next_beat = 0.0, time.monotonic() + BEAT_SECONDS
                 continue
+            now = time.monotonic()
             if now >= next_beat:
                 self._beat()
                 next_beat = now + BEAT_SECONDS

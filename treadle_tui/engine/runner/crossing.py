@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from treadle_tui.engine.attempt import error_text
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.codec import (
     decision_from_json,
@@ -221,6 +222,8 @@ def _output(output: Any, stage: str) -> msgspec.Raw:
 
 
 def _text(value: Any) -> str | None:
+    if isinstance(value, BaseException):
+        return error_text(value)
     return None if value is None else str(value)
 
 
