@@ -105,9 +105,7 @@ class EventFeed:
 
     async def reload(self) -> None:
         """The board shows something else: read it from the beginning, and show it once there is something to see."""
-        question = self._board.question
-        total = await self._store.count_items(workflow=question.workflow, stage=question.stage, states=question.states)
-        changes = self._board.take_total(total)
+        changes = self._board.take_total(await self._total())
         self._totals_due.set()
         await self._read_pages(changes)
         self._tell.on_changes(changes)
@@ -155,9 +153,7 @@ class EventFeed:
         if news.deleted:
             changes = self._board.take_deleted(news.deleted)
         if news.has_come_or_gone:
-            question = self._board.question
-            total = await self._store.count_items(workflow=question.workflow, stage=question.stage, states=question.states)
-            changes.is_rearranged |= self._board.take_total(total).is_rearranged
+            changes.is_rearranged |= self._board.take_total(await self._total()).is_rearranged
         if news.is_unknown:
             self._board.take_unknown_changes()
         else:
@@ -206,11 +202,17 @@ class EventFeed:
             if question != self._board.question:
                 continue
             if len(rows) < min(size, self._board.shown - number * size):  # rows have gone meanwhile
-                total = await self._store.count_items(workflow=question.workflow, stage=question.stage, states=question.states)
-                _join(changes, self._board.take_total(total))
+                _join(changes, self._board.take_total(await self._total()))
             _join(changes, self._board.take_page(number, rows, ticket))
             self._tell.on_changes(Changes(changes.cells, changes.is_rearranged))
             changes.cells, changes.is_rearranged = {}, False
+
+    async def _total(self) -> int:
+        """How many rows there are; without a filter from the kept counts, which cost the same at any size."""
+        question = self._board.question
+        if not question.states:
+            return tally(await self._store.counts(), question.workflow).items
+        return await self._store.count_items(workflow=question.workflow, stage=question.stage, states=question.states)
 
     async def _read_children(self, changed: set[str] | None, changes: Changes) -> None:
         everything = {fan_out.item_id for fan_out in self._board.expansions}

@@ -3,7 +3,8 @@
     python tests/benchmarks/start.py [ROUNDS]
 
 Compares, interleaved and in medians, the full screen on a database of a thousand finished items with an empty Textual application,
-verbs with importing click, and importing the engine with importing what it stands on. Prints one table; absolute times drift from run to run, the ratios do not.
+verbs with importing click, and importing the engine with importing what it stands on. Prints one table; absolute times drift from run
+to run, the ratios do not.
 """
 
 from __future__ import annotations

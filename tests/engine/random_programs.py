@@ -271,7 +271,8 @@ class ModelItem:
         return all(self.stages[name].state in SATISFIED for name in shape.after)
 
     def _move_stage(self, shape: StageShape, stage: ModelStage) -> bool:
-        if stage.state not in (PENDING, RETRY_WAIT) or not self._is_free(shape):
+        is_joining = stage.state is RUNNING and stage.phase == "reduce"
+        if not is_joining and (stage.state not in (PENDING, RETRY_WAIT) or not self._is_free(shape)):
             return False
         stage.begin()
         if stage.phase == "declare":
@@ -279,7 +280,7 @@ class ModelItem:
         elif stage.phase == "reduce":
             self._judge(shape, stage)
         else:
-            self._close_if_ended(shape, stage)
+            self._close_if_ended(stage)
         return True
 
     def _declare(self, shape: StageShape, stage: ModelStage) -> None:
@@ -338,17 +339,16 @@ class ModelItem:
             case _:
                 task.outputs.add(task.attempt)
                 task.end(COMPLETED)
-        self._close_if_ended(shape, stage)
+        self._close_if_ended(stage)
         return True
 
-    def _close_if_ended(self, shape: StageShape, stage: ModelStage) -> None:
+    def _close_if_ended(self, stage: ModelStage) -> None:
         if stage.state is not RUNNING or any(task.state not in ENDED for task in stage.subtasks.values()):
             return
         if stage.has_failed_subtasks:
             stage.end(FAILED)
         else:
             stage.phase = "reduce"
-            self._judge(shape, stage)
 
     # --- people ---
 
@@ -369,7 +369,7 @@ class ModelItem:
             if subtask is None:
                 stage.discard_subtasks()
         if subtask is not None:
-            self._close_if_ended(shape, stage)
+            self._close_if_ended(stage)
         return True
 
     def reopen(self, shape: StageShape, subtask: str | None) -> bool:
@@ -377,7 +377,8 @@ class ModelItem:
         task, stage = self.task(shape.name, subtask), self.stages[shape.name]
         if task.decision is None or task.state not in (COMPLETED, FAILED, PENDING):
             return False
-        if subtask is not None and (stage.phase != "fanned out" or stage.state not in (RUNNING, PENDING, FAILED)):
+        is_joining = stage.state is RUNNING and stage.phase == "reduce"
+        if subtask is not None and not is_joining and (stage.phase != "fanned out" or stage.state not in (RUNNING, PENDING, FAILED)):
             return False
         behind = [self.stages[other.name] for other in self.model.program.shapes if shape.name in other.after]
         if subtask is None and task.state is COMPLETED and any(other.state is not PENDING for other in behind):
@@ -385,6 +386,8 @@ class ModelItem:
         if task.state is PENDING:
             task.extra -= 1
         task.end(AWAITING)
+        if is_joining:
+            stage.phase = "fanned out"
         if subtask is not None and stage.state is FAILED and not stage.has_failed_subtasks:
             stage.end(PENDING)
         return True

@@ -836,3 +836,15 @@ async def test_events_of_a_review_are_in_their_order(store, start):
         "WorkflowCompleted",
     ]
     await until(lambda: not engine.running)
+
+
+async def test_pending_reviews_can_be_those_of_one_group(store, start):
+    workflow = Workflow("texts")
+    workflow.add_stage("proof", lambda item: 1, review=ReviewPolicy("always", group="editors"))
+    workflow.add_stage("sign", lambda item: 2, review=ReviewPolicy("always", group="lawyers"))
+    engine = await start(workflow)
+    await ran(engine)
+
+    assert [review.stage for review in await engine.pending_reviews(group="lawyers")] == ["sign"]
+    assert {review.stage for review in await engine.pending_reviews()} == {"proof", "sign"}
+    assert await engine.pending_reviews(group="nobody") == []

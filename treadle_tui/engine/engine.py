@@ -430,11 +430,11 @@ class Engine:
         counts: dict[str, dict[str, dict[StageState, int]]] = await self.store.counts()
         return counts
 
-    async def pending_reviews(self, workflow: Workflow | str | None = None) -> list[PendingReview]:
-        """Everything that waits for a person, longest first, subtasks included."""
+    async def pending_reviews(self, workflow: Workflow | str | None = None, group: str | None = None) -> list[PendingReview]:
+        """Everything that waits for a person, or for somebody of one group, longest first, subtasks included."""
         name = workflow.name if isinstance(workflow, Workflow) else workflow
         reviews: list[PendingReview] = await self.store.pending_reviews(name)
-        return reviews
+        return [review for review in reviews if group in (None, review.group)]
 
     async def facts_of(self, item_id: str) -> Facts:
         """What is ready, held and due of an item. Raises `ItemNotFound`."""
