@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, TypeVar
@@ -332,6 +333,9 @@ class Dispatcher:
             task.cancel()
         if own:
             await asyncio.wait(own, timeout=STOP_SECONDS)
+            # The store commits in order: once this is through, so is what the attempts handed to it while nobody waited any more.
+            with suppress(StoreError):
+                await self.store.change(lambda unit: None, self.now())
 
     # --- one attempt ------------------------------------------------------------------------------------------------
 
