@@ -145,3 +145,12 @@ async def test_a_daemon_thread_brings_back_what_the_call_returned_or_raised() ->
     assert await in_daemon_thread(divide, 6, 3) == 2
     with pytest.raises(ZeroDivisionError):
         await in_daemon_thread(divide, 6, 0)
+
+
+async def test_what_is_asked_while_the_engine_starts_waits_for_it() -> None:
+    it = Hosted()
+    it.host.start()
+
+    assert await it.host.call(lambda engine: engine.summary()) is not None
+    assert it.host.standing.phase is Phase.RUNNING
+    assert await it.host.stop(5)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -24,6 +25,9 @@ log = logging.getLogger("treadle_tui.engine_host")
 
 #: How often the engine is asked whether its store is in trouble.
 _LOOK_SECONDS = 1.0
+#: How long something that is asked while the engine starts waits for it, and how often it looks.
+_START_SECONDS = 30.0
+_START_LOOK_SECONDS = 0.02
 
 
 class OpensStore(Protocol):
@@ -80,6 +84,7 @@ class EngineHost:
 
         Raises: `EngineNotRunning`, and whatever `ask` raises.
         """
+        await self._until_it_runs()
         loop, engine = self._loop, self._engine
         if loop is None or engine is None:
             raise EngineNotRunning("the engine is not running, so nothing can be changed now; it says above why")
@@ -88,6 +93,14 @@ class EngineHost:
             return await ask(engine)
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), loop))
+
+    async def _until_it_runs(self) -> None:
+        """A person may be quicker than the start: wait for it, as long as it is still under way."""
+        deadline = time.monotonic() + _START_SECONDS
+        while self._engine is None and self.standing.phase in (Phase.OPENING, Phase.OPEN) and time.monotonic() < deadline:
+            if self._thread is None or self._stop_was_asked:
+                return
+            await asyncio.sleep(_START_LOOK_SECONDS)
 
     def restart(self) -> None:
         """Start a failed engine again."""
