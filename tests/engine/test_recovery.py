@@ -1,10 +1,9 @@
-"""Crashes, stops, and code that does not behave: what was finished stays finished, what was interrupted runs again, nobody is stuck."""
+"""Crashes and stops: what was finished stays finished, what was interrupted runs again, nobody is stuck."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from treadle_tui.engine.leases import LEASE_SECONDS, Observer, process_is_alive,
 from treadle_tui.engine.store.rows import Worker
 from treadle_tui.engine.testing import ScriptedStage, crash_engine
 
-from .workflows import chain, fan_out, names_told, ran, scripted, state, states, submitted, told, until
+from .workflows import chain, fan_out, names_told, scripted, state, states, submitted, told, until
 
 
 class Hangs:
@@ -301,6 +300,62 @@ async def test_an_engine_waits_for_what_another_one_is_doing(store, start):
     assert await state(store) is StageState.COMPLETED
 
 
+# --- another engine's word ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_another_engine_calls_off_is_interrupted(store, start, monkeypatch):
+    monkeypatch.setattr("treadle_tui.engine.dispatch.REAP_SECONDS", 0.01)
+    stage = Hangs()
+    workflow, _ = scripted(stage, repeat=True)
+    runs, decides = await start(workflow), await start(workflow)
+    await submitted(runs, "a")
+    drive = asyncio.create_task(runs.run_until_idle())
+    await stage.begun.wait()
+
+    await decides.cancel("a", by="ana")
+    await asyncio.wait_for(drive, 10)
+
+    assert await state(store) is StageState.CANCELLED
+    assert runs.running == 0
+
+
+async def test_an_engine_that_was_taken_for_dead_begins_anew_and_nothing_runs_twice_at_once(store, start, clock, monkeypatch):
+    """As after a laptop has slept: others have recovered what it held, and do not know its number any more."""
+    monkeypatch.setattr("treadle_tui.engine.dispatch.REAP_SECONDS", 0.01)
+    stage = Hangs()
+    at_once, most = 0, 0
+
+    async def work(item: Any, ctx: Any) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        try:
+            return await stage(item, ctx)
+        finally:
+            at_once -= 1
+
+    workflow, _ = scripted(work, repeat=True)
+    sleeper, other = await start(workflow), await start(workflow)
+    await submitted(sleeper, "a")
+    drive = asyncio.create_task(sleeper.run_until_idle())
+    await stage.begun.wait()
+    (asleep,) = await store.workers()
+    stage.times = 2
+
+    await store.reap([asleep.id], 0)
+    await until(lambda: len(stage.seen) == 2)
+    assert [worker.uuid for worker in await store.workers()] == [asleep.uuid]
+    stage.times = 0
+    for _ in range(3):
+        await other._dispatcher.reap()
+    assert len(await told(store, StageRecovered)) == 1
+    await sleeper.close()
+    await asyncio.wait({drive})
+    await other.run_until_idle()
+
+    assert (await state(store), most) == (StageState.COMPLETED, 1)
+
+
 # --- who is dead --------------------------------------------------------------------------------------------------------------
 
 
@@ -456,135 +511,6 @@ async def test_code_that_refuses_to_stop_does_not_hold_up_the_close(store, start
     await asyncio.sleep(0.01)
 
     assert (await store.get_status("a", "work")).output == "second"
-
-
-# --- code that does not behave --------------------------------------------------------------------------------------------------
-
-
-ERRORS = [KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError(), StopIteration(1), StopAsyncIteration(), BaseException("base")]
-
-
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [*(("async", error) for error in ERRORS), *(("plain", error) for error in (*ERRORS, GeneratorExit()))],
-    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
-)
-async def test_whatever_a_stage_raises_is_a_failed_attempt_and_others_go_on(store, start, kind, error):
-    workflow = Workflow("docs")
-
-    def plain(item: Any) -> str:
-        if item["id"] == "a":
-            raise error
-        return "fine"
-
-    async def asynchronous(item: Any) -> str:
-        return plain(item)
-
-    workflow.add_stage("work", asynchronous if kind == "async" else plain, retry=RetryBudget(max_attempts=2))
-    engine = await start(workflow)
-
-    await asyncio.wait_for(ran(engine, "a", "b"), 10)
-
-    status = await store.get_status("a", "work")
-    assert (status.state, status.attempt) == (StageState.FAILED, 2)
-    assert type(error).__name__ in status.error
-    assert await state(store, item_id="b") is StageState.COMPLETED
-
-
-@pytest.mark.parametrize("where", ["gate", "skip_if", "before_execute", "reduce", "memo"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), asyncio.CancelledError(), SystemExit()], ids=lambda error: type(error).__name__)
-async def test_whatever_is_raised_anywhere_ends_no_engine(store, start, where, error):
-    def raising(*arguments: Any, **named: Any) -> Any:
-        raise error
-
-    workflow = Workflow("docs")
-    if where == "gate":
-        workflow.add_stage("work", ScriptedStage([1]), gates=[lambda output: raising()])
-    elif where == "skip_if":
-        workflow.add_stage("work", ScriptedStage([1]), skip_if=lambda item: raising())
-    elif where == "before_execute":
-        stage = ScriptedStage([1])
-        stage.before_execute = raising  # type: ignore[method-assign]
-        workflow.add_stage("work", stage)
-    elif where == "reduce":
-        workflow = fan_out(["x"], lambda name, ctx: 1)
-        reduced = Workflow("docs")
-        handle = reduced.add_stage("work", ScriptedStage([lambda item, ctx: FanOut(["x"]) if ctx.subtask is None else 1], repeat=True))
-        handle.reduce(lambda results: raising())
-        workflow = reduced
-    else:
-        workflow.add_stage("work", ScriptedStage([lambda item, ctx: ctx.memo("key", raising)]))
-    engine = await start(workflow)
-
-    await asyncio.wait_for(ran(engine), 10)
-
-    assert await state(store) in (StageState.FAILED, StageState.AWAITING_REVIEW)
-    assert engine.running == 0
-
-
-async def test_a_cancellation_from_inside_a_stage_is_its_own_failure(store, start):
-    """A task the stage made was cancelled by the stage itself; nobody stopped the engine."""
-
-    async def work(item: Any, ctx: Any) -> None:
-        inner = asyncio.ensure_future(asyncio.Event().wait())
-        inner.cancel()
-        await inner
-
-    engine = await start(scripted(work)[0])
-
-    await asyncio.wait_for(ran(engine), 10)
-
-    assert "CancelledError" in (await store.get_status("a", "work")).error
-
-
-async def test_a_hung_plain_stage_does_not_hold_up_others(store, start):
-    release = threading.Event()
-    workflow = Workflow("docs")
-
-    @workflow.stage
-    def work(item: Any) -> str:
-        if item["id"] == "a":
-            release.wait(10)
-        return "fine"
-
-    engine = await start(workflow)
-    await submitted(engine, "a", "b", "c")
-    drive = asyncio.create_task(engine.run_until_idle())
-    async with asyncio.timeout(10):
-        while len(await store.query_items("work", StageState.COMPLETED)) < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-    release.set()
-    await drive
-
-    assert len(await store.query_items("work", StageState.COMPLETED)) == 3
-
-
-async def test_an_output_that_no_longer_fits_its_item_type_is_named(store, start):
-    from dataclasses import dataclass
-
-    @dataclass
-    class Old:
-        id: str
-
-    @dataclass
-    class New:
-        id: str
-        pages: int
-
-    before = Workflow("docs", item=Old)
-    before.add_stage("work", ScriptedStage([ValueError()]))
-    engine = await start(before)
-    await engine.submit(before, [Old("a")])
-    await engine.run_until_idle()
-    await engine.close()
-    after = Workflow("docs", item=New)
-    after.add_stage("work", ScriptedStage([1]))
-    again = await start(after)
-    await again.retry_stage("a", "work")
-
-    await again.run_until_idle()
-
-    assert "no longer fits its type" in (await store.get_status("a", "work")).error
 
 
 # --- a store that refuses for a while -------------------------------------------------------------------------------------------

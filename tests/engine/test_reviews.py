@@ -1,21 +1,18 @@
-"""What people decide: the five answers, versions and conflicts, forms, taking a decision back, and reviews nobody answers."""
+"""What people decide: the five answers, versions and conflicts, the forms they fill in, and what waits for them."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from treadle_tui.engine import (
     Approve,
     ApproveWithEdits,
-    Escalated,
     Feedback,
     InvalidDecision,
-    InvalidTransition,
     ItemNotFound,
     NeedsReview,
     PickAttempt,
@@ -24,27 +21,17 @@ from treadle_tui.engine import (
     RequestChanges,
     RetryBudget,
     ReviewConflict,
-    ReviewData,
     ReviewField,
     ReviewPolicy,
-    ReviewReopened,
-    ReviewRequired,
     ReviewResolved,
     StageNotFound,
     StageState,
     Uncertain,
     Workflow,
-    WorkflowCompleted,
 )
-from treadle_tui.engine.testing import ScriptedStage, collect_events
+from treadle_tui.engine.testing import ScriptedStage
 
-from .workflows import chain, fan_out, names_told, ran, scripted, state, states, submitted, told, until
-
-
-def asked(output: Any = 1, **data: Any) -> NeedsReview:
-    """A review of that output."""
-    return NeedsReview(output, ReviewData("look", **data))
-
+from .workflows import asked, chain, fan_out, names_told, ran, scripted, state, states, told, until
 
 # --- the five decisions -------------------------------------------------------------------------------------------------------
 
@@ -384,6 +371,20 @@ async def test_several_decisions_on_subtasks_in_one_transaction(store, start):
     assert (await store.get_status("a", "work")).output == {"x": "x", "y": "y", "z": "z"}
 
 
+async def test_in_a_list_of_decisions_a_refused_one_between_two_that_rewrite_rows_changes_nothing(store, start):
+    engine = await start(fan_out(["x", "y"], lambda name, ctx: name, review=ReviewPolicy.ALWAYS))
+    await ran(engine, "a", "b", "c")
+
+    results = await engine.resolve_reviews(
+        [("a", "work", RequestChanges("more"), None), ("b", "work", PickAttempt(9), None), ("c", "work", RequestChanges("more"), None)]
+    )
+
+    assert [type(result) for result in results] == [StageState, InvalidDecision, StageState]
+    assert [len((await store.get_status(id, "work")).subtasks) for id in "abc"] == [0, 2, 0]
+    await engine.run_until_idle()
+    assert sorted((review.item_id, review.attempt) for review in await engine.pending_reviews()) == [("a", 2), ("b", 1), ("c", 2)]
+
+
 async def test_no_decisions_at_all_are_fine(store, start):
     engine = await start(scripted(asked())[0])
 
@@ -494,315 +495,6 @@ async def test_the_group_of_a_subtask_is_that_of_its_own_policy(store, start):
     await ran(engine)
 
     assert [(review.subtask, review.group) for review in await engine.pending_reviews()] == [("x", "parts")]
-
-
-# --- reopening ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "decision",
-    [Approve(by="ana"), ApproveWithEdits({"n": 2}, by="ana"), Reject("no", by="ana"), RequestChanges("more", by="ana"), PickAttempt(1)],
-    ids=lambda decision: decision.verb,
-)
-async def test_any_decision_can_be_taken_back_and_the_original_output_waits_again(store, start, decision):
-    work = ScriptedStage([{"n": 0}, {"n": 1}])
-    workflow = Workflow("docs")
-    verdicts = iter([Rejected("no"), Uncertain("?")])
-    workflow.add_stage("work", work, gates=[lambda output: next(verdicts)], retry=RetryBudget(max_attempts=2))
-    workflow.add_stage("after", ScriptedStage([lambda item, ctx: ctx.upstream["work"]]), after=["work"])
-    engine = await start(workflow)
-    await ran(engine)
-    before = await store.get_status("a", "work")
-
-    await engine.resolve_review("a", "work", decision)
-    await engine.reopen_review("a", "work", by="ben")
-
-    status = await store.get_status("a", "work")
-    assert (status.state, status.output, status.decision) == (StageState.AWAITING_REVIEW, {"n": 1}, None)
-    assert (status.attempt, status.review) == (2, before.review)
-    assert status.version > before.version
-    assert [event.by for event in await told(store, ReviewReopened)] == ["ben"]
-    await engine.run_until_idle()
-    assert (len(work.calls), await state(store, "after")) == (2, StageState.PENDING)
-    await engine.resolve_review("a", "work", Approve(), version=status.version)
-    await engine.run_until_idle()
-    assert (await store.get_status("a", "after")).output == {"n": 1}
-    assert len(await told(store, WorkflowCompleted)) == 1
-
-
-async def test_the_attempt_that_requested_changes_granted_is_taken_back_too(store, start):
-    workflow, stage = scripted(asked(1), ValueError("no"), repeat=True)
-    engine = await start(workflow)
-    await ran(engine)
-    await engine.resolve_review("a", "work", RequestChanges("more"))
-    await engine.reopen_review("a", "work")
-
-    await engine.resolve_review("a", "work", RequestChanges("more, really"))
-    await engine.run_until_idle()
-
-    assert [(context.attempt, context.max_attempts) for context in stage.contexts] == [(1, 1), (2, 2)]
-    assert stage.contexts[1].feedback.summary == "more, really"
-
-
-async def test_a_review_cannot_be_reopened_once_a_dependent_has_started(store, start):
-    engine = await start(chain("work", "after", work=asked()))
-    await ran(engine)
-    await engine.resolve_review("a", "work", Approve(by="ana"))
-    await engine.run_until_idle()
-
-    with pytest.raises(ReviewConflict, match="'after' has already started") as caught:
-        await engine.reopen_review("a", "work")
-
-    assert caught.value.by == "ana"
-    assert await states(store) == {"work": "completed", "after": "completed"}
-
-
-async def test_requested_changes_cannot_be_taken_back_once_the_next_attempt_has_begun(store, start):
-    """Nothing is as it was then: the attempt that is under way has a new number and a new key."""
-    begun = asyncio.Event()
-
-    async def hang(item: Any, ctx: Any) -> None:
-        begun.set()
-        await asyncio.Event().wait()
-
-    workflow, _ = scripted(asked(1), hang, asked(2))
-    engine = await start(workflow)
-    await ran(engine)
-    await engine.resolve_review("a", "work", RequestChanges("more", by="ana"))
-    drive = asyncio.create_task(engine.run_until_idle())
-    await begun.wait()
-    with pytest.raises((InvalidTransition, ReviewConflict)):
-        await engine.reopen_review("a", "work")
-
-    drive.cancel()
-    await asyncio.wait({drive})
-    assert await state(store) is StageState.PENDING
-    with pytest.raises((InvalidTransition, ReviewConflict)):
-        await engine.reopen_review("a", "work")
-
-    await engine.run_until_idle()
-    assert (await store.get_status("a", "work")).output == 2
-
-
-async def test_a_last_stage_completes_the_workflow_again_after_a_reopen(store, start):
-    engine = await start(scripted(asked())[0])
-    await ran(engine)
-    for _ in range(2):
-        await engine.resolve_review("a", "work", Approve())
-        await engine.reopen_review("a", "work")
-    await engine.resolve_review("a", "work", Approve())
-
-    assert len(await told(store, WorkflowCompleted)) == 3
-
-
-async def test_what_awaits_review_already_cannot_be_reopened(store, start):
-    engine = await start(scripted(asked())[0])
-    await ran(engine)
-
-    with pytest.raises(InvalidTransition, match="awaits review already"):
-        await engine.reopen_review("a", "work")
-
-
-async def test_a_retried_rejection_can_no_longer_be_taken_back(store, start):
-    engine = await start(scripted(asked(1), asked(2))[0])
-    await ran(engine)
-    await engine.resolve_review("a", "work", Reject("no"))
-    await engine.retry_stage("a", "work")
-
-    with pytest.raises(InvalidTransition):
-        await engine.reopen_review("a", "work")
-
-    await engine.run_until_idle()
-    assert (await store.get_status("a", "work")).output == 2
-
-
-# --- reviews of subtasks ------------------------------------------------------------------------------------------------------
-
-
-async def test_a_rejected_subtask_fails_its_stage_and_can_be_reopened(store, start):
-    engine = await start(fan_out(["x", "y"], lambda name, ctx: asked(name)))
-    await ran(engine)
-    await engine.resolve_review("a", "work", Approve(), subtask="x")
-    assert await engine.resolve_review("a", "work", Reject("bad part"), subtask="y") is StageState.FAILED
-    status = await store.get_status("a", "work")
-    assert (status.state, "bad part" in status.error) == (StageState.FAILED, True)
-
-    await engine.reopen_review("a", "work", subtask="y")
-    await engine.resolve_review("a", "work", Approve(), subtask="y")
-    await engine.run_until_idle()
-
-    status = await store.get_status("a", "work")
-    assert (status.state, status.output, status.error) == (StageState.COMPLETED, {"x": "x", "y": "y"}, None)
-
-
-async def test_changes_requested_of_a_subtask_run_that_subtask_again(store, start):
-    calls: list[str] = []
-
-    async def part(name: str, ctx: Any) -> Any:
-        calls.append(name)
-        return asked(f"{name}{ctx.attempt}{ctx.feedback.summary if ctx.feedback else ''}")
-
-    engine = await start(fan_out(["x", "y"], part))
-    await ran(engine)
-    await engine.resolve_review("a", "work", RequestChanges("!"), subtask="x")
-    await engine.run_until_idle()
-    for name in "xy":
-        await engine.resolve_review("a", "work", Approve(), subtask=name)
-    await engine.run_until_idle()
-
-    assert calls == ["x", "y", "x"]
-    assert (await store.get_status("a", "work")).output == {"x": "x2!", "y": "y1"}
-
-
-async def test_an_edited_subtask_goes_into_the_reduce(store, start):
-    engine = await start(fan_out(["x", "y"], lambda name, ctx: asked(name)))
-    await ran(engine)
-    await engine.resolve_review("a", "work", ApproveWithEdits("X"), subtask="x")
-    await engine.resolve_review("a", "work", Approve(), subtask="y")
-    await engine.run_until_idle()
-
-    assert (await store.get_status("a", "work")).output == {"x": "X", "y": "y"}
-
-
-async def test_a_subtask_cannot_be_reopened_once_the_stage_has_gone_on(store, start):
-    engine = await start(fan_out(["x"], lambda name, ctx: asked(name)))
-    await ran(engine)
-    await engine.resolve_review("a", "work", Approve(), subtask="x")
-    await engine.run_until_idle()
-
-    with pytest.raises(ReviewConflict):
-        await engine.reopen_review("a", "work", subtask="x")
-
-
-async def test_a_subtask_can_be_reopened_while_others_are_open(store, start):
-    engine = await start(fan_out(["x", "y"], lambda name, ctx: asked(name)))
-    await ran(engine)
-    await engine.resolve_review("a", "work", Approve(), subtask="x")
-    await engine.reopen_review("a", "work", subtask="x")
-
-    assert [review.subtask for review in await engine.pending_reviews()] == ["x", "y"]
-    for name in "xy":
-        await engine.resolve_review("a", "work", Approve(), subtask=name)
-    await engine.run_until_idle()
-    assert await state(store) is StageState.COMPLETED
-
-
-# --- reviews nobody answers ---------------------------------------------------------------------------------------------------
-
-
-def expiring(on_expiry: str, **data: Any) -> Workflow:
-    """A stage whose review expires after an hour, and one behind it."""
-    policy = ReviewPolicy("always", expires_after=3600, on_expiry=on_expiry)  # type: ignore[arg-type]
-    workflow = Workflow("docs")
-    workflow.add_stage("work", ScriptedStage([asked(1, **data)], repeat=True), review=policy)
-    workflow.add_stage("after", ScriptedStage(["done"], repeat=True), after=["work"])
-    return workflow
-
-
-@pytest.mark.parametrize(("on_expiry", "expected"), [("approve", "completed"), ("reject", "failed")])
-async def test_an_expired_review_is_decided_when_the_policy_says_so(store, start, clock, on_expiry, expected):
-    engine = await start(expiring(on_expiry))
-    await ran(engine)
-    clock.advance(3599)
-    await engine.run_until_idle()
-    assert await state(store) is StageState.AWAITING_REVIEW
-
-    clock.advance(1)
-    await engine.run_until_idle()
-
-    status = await store.get_status("a", "work")
-    assert status.state.value == expected
-    assert (status.decision.by, status.decision.at) == ("expiry", clock.now())
-    assert "3600 seconds" in status.decision.note
-    assert (await state(store, "after")).value == ("completed" if expected == "completed" else "pending")
-
-
-async def test_a_reminder_tells_again_and_again(store, start, clock):
-    engine = await start(expiring("remind"))
-    await ran(engine)
-
-    for _ in range(3):
-        clock.advance(3600)
-        await engine.run_until_idle()
-
-    assert await state(store) is StageState.AWAITING_REVIEW
-    assert len(await told(store, ReviewRequired)) == 4
-    await engine.resolve_review("a", "work", Approve())
-
-
-async def test_an_escalation_is_told_once(store, start, clock):
-    engine = await start(expiring("escalate"))
-    await ran(engine)
-
-    for _ in range(3):
-        clock.advance(3600)
-        await engine.run_until_idle()
-
-    assert await state(store) is StageState.AWAITING_REVIEW
-    assert [event.reason for event in await told(store, Escalated)] == ["nobody answered within 3600 seconds"]
-
-
-async def test_an_engine_that_runs_for_ever_wakes_for_an_expiry(store, start, clock):
-    engine = await start(expiring("approve"))
-    await submitted(engine, "a")
-    drive = asyncio.create_task(engine.run_forever())
-    await clock.until_sleeping()
-
-    clock.advance(3600)
-    await collect_events(engine.events(), until=WorkflowCompleted)
-    assert await states(store) == {"work": "completed", "after": "completed"}
-
-    drive.cancel()
-    await asyncio.wait({drive})
-
-
-async def test_an_answered_review_does_not_expire(store, start, clock):
-    engine = await start(expiring("reject"))
-    await ran(engine)
-    await engine.resolve_review("a", "work", Approve(by="ana"))
-
-    clock.advance(7200)
-    await engine.run_until_idle()
-
-    assert (await store.get_status("a", "work")).decision.by == "ana"
-
-
-async def test_a_reopened_review_does_not_expire_by_the_old_time(store, start, clock):
-    engine = await start(expiring("reject"))
-    await ran(engine)
-    clock.advance(3000)
-    await engine.resolve_review("a", "work", Reject("no"))
-    await engine.reopen_review("a", "work")
-
-    clock.advance(700)
-    await engine.run_until_idle()
-
-    assert await state(store) is StageState.AWAITING_REVIEW
-
-
-async def test_an_expiry_that_cannot_approve_leaves_the_review_to_people(store, start, clock):
-    """A required answer is missing, so nobody can approve for them; the engine goes on with other items."""
-    engine = await start(expiring("approve", fields=[ReviewField("title", required=True)]))
-    await ran(engine, "a")
-    clock.advance(3600)
-
-    await ran(engine, "b")
-
-    assert await state(store, item_id="a") is StageState.AWAITING_REVIEW
-    assert await state(store, item_id="b") is StageState.AWAITING_REVIEW
-    assert len(await told(store, Escalated)) == 1
-
-
-async def test_the_review_of_a_subtask_expires_by_its_own_policy(store, start, clock):
-    policy = ReviewPolicy("always", expires_after=60, on_expiry="approve")
-    engine = await start(fan_out(["x", "y"], lambda name, ctx: name, each={"review": policy}))
-    await ran(engine)
-    assert await state(store, subtask="x") is StageState.AWAITING_REVIEW
-
-    clock.advance(60)
-    await engine.run_until_idle()
-
-    assert (await store.get_status("a", "work")).output == {"x": "x", "y": "y"}
 
 
 # --- pausing and reviews ------------------------------------------------------------------------------------------------------

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from treadle_tui.engine import Engine, FanOut, StageState, Workflow
+from treadle_tui.engine import Engine, FanOut, NeedsReview, ReviewData, StageState, Workflow
 from treadle_tui.engine.testing import ScriptedStage
 
 
@@ -86,3 +87,50 @@ async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110  (the conditions of many tests, none of which tells)
             await asyncio.sleep(0.001)
+
+
+def asked(output: Any = 1, **data: Any) -> NeedsReview:
+    """A review of that output."""
+    return NeedsReview(output, ReviewData("look", **data))
+
+
+class Hanging:
+    """A stage that hangs until it is let go, or interrupted."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.go = asyncio.Event()
+        self.interrupted = 0
+        self.saw_cancelled = False
+
+    async def __call__(self, item: Any, ctx: Any) -> str:
+        self.begun.set()
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            self.interrupted += 1
+            self.saw_cancelled = ctx.cancelled
+            raise
+        return "done"
+
+
+def hanging(*behind: str) -> tuple[Workflow, Hanging]:
+    """A stage `work` that hangs, and others behind it."""
+    stage = Hanging()
+    return chain("work", *behind, work=ScriptedStage([stage], repeat=True)), stage
+
+
+class Parts:
+    """Subtasks that fail while they are told to, and count their calls."""
+
+    def __init__(self, *failing: str) -> None:
+        self.failing = set(failing)
+        self.calls: Counter[str] = Counter()
+        self.keys: list[str] = []
+
+    async def __call__(self, name: str, ctx: Any) -> str:
+        self.calls[name] += 1
+        self.keys.append(ctx.idempotency_key)
+        if name in self.failing:
+            raise ValueError(f"{name} fails")
+        return name

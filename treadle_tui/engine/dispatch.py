@@ -191,8 +191,13 @@ class Dispatcher:
         own: set[asyncio.Task[None]] = set()
         try:
             async with self._claiming:
-                worker = await self.ensure_worker()
-                claim = await self._taken_in_hand(self.store.claim_one(worker, item_id, stage, subtask, self.now(), self._fingerprints()))
+                claim = None
+                while claim is None:
+                    worker = await self.ensure_worker()
+                    taking = self.store.claim_one(worker, item_id, stage, subtask, self.now(), self._fingerprints())
+                    claim = await self._taken_in_hand(taking)
+                    if claim is None:
+                        await self._begin_anew()
                 if isinstance(claim, bool):
                     return claim
                 self._limits.started(claim.stage, self.now())
@@ -230,6 +235,10 @@ class Dispatcher:
                 self._leave(changed)
                 return []
             self.trouble = None
+            if claims is None:
+                await self._begin_anew()
+                self.wake()
+                return []
             for claim in claims:
                 self._limits.started(claim.stage, now)
             self.keeper.holds_leases = bool(claims or self.running)
@@ -292,8 +301,28 @@ class Dispatcher:
             dead = self._observer.dead(workers, self.worker or None)
             if dead:
                 await self.store.reap(dead, self.now())
+            if self.worker:
+                await self._keep_to_own_leases(is_known=any(worker.id == self.worker for worker in workers))
         except StoreError as error:
             await self._bear(error)
+
+    async def _keep_to_own_leases(self, is_known: bool) -> None:
+        """Interrupt what another engine has called off or taken over; draw a new number when it took this one for dead."""
+        if not is_known:
+            await self._begin_anew()
+            return
+        running = list(self.running)
+        held = await self.store.leases_of(self.worker) if running else ()
+        self.call_off(lease for lease in running if lease not in held)
+
+    async def _begin_anew(self) -> None:
+        """Others took this engine for dead, as after a night's sleep: what it held is theirs now, and its next claim is a new worker's."""
+        log.warning("this engine was taken for dead, and what it ran has been recovered elsewhere; it goes on under a new number")
+        self.worker = 0
+        lost = {attempt.task for attempt in self.running.values() if attempt.task is not None}
+        self.call_off(list(self.running))
+        if lost:
+            await asyncio.wait(lost, timeout=STOP_SECONDS)
 
     async def _wait(self, wake: asyncio.Event, item: int | None, waits_for_delays: bool, forever: bool) -> bool:
         """Wait for a reason to look again; False when there will be none."""
@@ -358,6 +387,7 @@ class Dispatcher:
             except asyncio.CancelledError:
                 attempt.is_cancelled = True
                 result = Result(move=Move.HAND_BACK)
+            attempt.task = None  # it has ended: nobody need interrupt it any more
             attempt.flush(self.now())
             # A cancelled wait loses nothing: what has been handed to the store is committed whether anybody waits or not.
             await self._record(attempt, result)

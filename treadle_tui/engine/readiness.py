@@ -98,19 +98,27 @@ def _pending(situation: Situation, stage: str, status: StageStatus, above: Mappi
         action = action or explanation.action
     if reasons:
         return reasons, action
-    if situation.item.state is ItemState.PAUSED:
-        return [f"item {situation.item.id!r} is paused"], "resume the item"
-    if stage in situation.holds and (situation.holds[stage] is None or stage in situation.held_back):
-        condition = situation.holds[stage]
-        which = f" for items with {condition}" if condition else ""
-        return [f"the stage is held{which}"], f"resume stage {stage!r}, or run it by hand"
-    if situation.is_waiting:
-        return ["its workflow has changed, and the plan for items in flight waits to be accepted"], "accept the plan"
-    if not situation.is_known:
-        return ["its workflow's file is not loaded, so nothing can run it"], "open the database with that workflow"
+    stopped = _stopped(situation, stage)
+    if stopped is not None:
+        return [stopped[0]], stopped[1]
     if status.decision is not None and status.decision.verb == "request_changes":
         return ["changes were requested" + (f" by {status.decision.by}" if status.decision.by else ""), "it is ready"], ""
     return ["it is ready and waits for a free place in an engine that runs"], ""
+
+
+def _stopped(situation: Situation, stage: str) -> tuple[str, str] | None:
+    """What keeps a stage from being started though it could be, and what would end that; None when nothing does."""
+    if situation.item.state is ItemState.PAUSED:
+        return f"item {situation.item.id!r} is paused", "resume the item"
+    if stage in situation.holds and (situation.holds[stage] is None or stage in situation.held_back):
+        condition = situation.holds[stage]
+        which = f" for items with {condition}" if condition else ""
+        return f"the stage is held{which}", f"resume stage {stage!r}, or run it by hand"
+    if situation.is_waiting:
+        return "its workflow has changed, and the plan for items in flight waits to be accepted", "accept the plan"
+    if not situation.is_known:
+        return "its workflow's file is not loaded, so nothing can run it", "open the database with that workflow"
+    return None
 
 
 def _running(situation: Situation, stage: str, status: StageStatus, _: Mapping[str, Explanation]) -> tuple[list[str], str]:
@@ -121,6 +129,9 @@ def _running(situation: Situation, stage: str, status: StageStatus, _: Mapping[s
         waiting = [subtask.name for subtask in status.subtasks if subtask.state is StageState.AWAITING_REVIEW]
         if waiting:
             return [*reasons, f"a person must decide on {', '.join(waiting[:3])}"], "decide on the subtask"
+        stopped = _stopped(situation, stage)
+        if stopped is not None and not any(subtask.state is StageState.RUNNING for subtask in status.subtasks):
+            return [*reasons, stopped[0]], stopped[1]
     return reasons, ""
 
 
@@ -130,9 +141,8 @@ def _retry_wait(situation: Situation, stage: str, status: StageStatus, _: Mappin
     if due is not None:
         seconds = (due - situation.now).total_seconds()
         reasons.append(f"the next attempt is due in {duration_words(seconds)}" if seconds > 0 else "the next attempt is due now")
-    if situation.item.state is ItemState.PAUSED:
-        return [*reasons, f"item {situation.item.id!r} is paused"], "resume the item"
-    return reasons, ""
+    stopped = _stopped(situation, stage)
+    return (reasons, "") if stopped is None else ([*reasons, stopped[0]], stopped[1])
 
 
 def _awaiting_review(situation: Situation, stage: str, status: StageStatus, _: Mapping[str, Explanation]) -> tuple[list[str], str]:

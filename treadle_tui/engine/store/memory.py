@@ -332,6 +332,9 @@ class MemoryUnit(Unit):
     def workers(self) -> list[Worker]:
         return list(self._workers.values())
 
+    def knows_worker(self, worker: int) -> bool:
+        return worker in self._workers
+
     def insert_worker(self, uuid: str, host: str, pid: int, pid_start: str) -> int:
         known = next((worker.id for worker in self._workers.values() if worker.uuid == uuid), None)
         if known is not None:

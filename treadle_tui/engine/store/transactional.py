@@ -93,10 +93,13 @@ class TransactionalStore(ABC):
         item: int | None,
         now: int,
         fingerprints: Mapping[int, str] | None = None,
-    ) -> list[Claim]:
-        """Take up to `room` ready tasks. Raises `WorkflowChanged` when a workflow is not what its fingerprint here says."""
+    ) -> list[Claim] | None:
+        """Take up to `room` ready tasks; None for a worker that was taken for dead.
 
-        def verb(unit: Unit) -> list[Claim]:
+        Raises `WorkflowChanged` when a workflow is not what its fingerprint here says.
+        """
+
+        def verb(unit: Unit) -> list[Claim] | None:
             migrating.refuse_outdated(unit, fingerprints or {})
             return claiming.claim(unit, worker, wants, room, tag_rooms, condition, item)
 
@@ -104,10 +107,13 @@ class TransactionalStore(ABC):
 
     async def claim_one(
         self, worker: int, item_id: str, stage: str, subtask: str | None, now: int, fingerprints: Mapping[int, str] | None = None
-    ) -> Claim | bool:
-        """Take one named task by hand, also a held one; False when it is not ready, True when there is no code to run for it."""
+    ) -> Claim | bool | None:
+        """Take one named task by hand, also a held one; False when it is not ready, True when there is no code to run for it.
 
-        def verb(unit: Unit) -> Claim | bool:
+        None for a worker that was taken for dead.
+        """
+
+        def verb(unit: Unit) -> Claim | bool | None:
             item = item_named(unit, item_id)
             migrating.refuse_outdated(unit, {number: known for number, known in (fingerprints or {}).items() if number == item.workflow})
             return claiming.take_one(unit, worker, item, stage, subtask)
@@ -117,6 +123,10 @@ class TransactionalStore(ABC):
     async def finish(self, worker: int, key: TaskKey, fence: int, result: Result, now: int) -> bool:
         """Record how an attempt ended; False when its lease was lost."""
         return await self._run(lambda unit: finishing.finish(unit, worker, key, fence, result), now)
+
+    async def leases_of(self, worker: int) -> set[Lease]:
+        """What a worker holds."""
+        return await self._run(lambda unit: {(task.key, task.fence) for task in unit.leased(worker)})
 
     async def hand_back_all_but(self, worker: int, held: Collection[Lease], now: int) -> None:
         """Give back what a worker holds besides these."""

@@ -270,6 +270,10 @@ class Unit(ABC):
         """Every engine that may hold leases."""
 
     @abstractmethod
+    def knows_worker(self, worker: int) -> bool:
+        """Whether the worker has a row; one that was taken for dead has none."""
+
+    @abstractmethod
     def insert_worker(self, uuid: str, host: str, pid: int, pid_start: str) -> int:
         """A new worker's number, never used again; of one that is known by its uuid, the number it has."""
 

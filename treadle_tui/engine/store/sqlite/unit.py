@@ -544,6 +544,9 @@ class SqliteUnit(Unit):
     def workers(self) -> list[Worker]:
         return [Worker(*row) for row in self.connection.execute("SELECT id, uuid, host, pid, pid_start, beat FROM treadle_workers")]
 
+    def knows_worker(self, worker: int) -> bool:
+        return self.connection.execute("SELECT 1 FROM treadle_workers WHERE id = ?", (worker,)).fetchone() is not None
+
     def insert_worker(self, uuid: str, host: str, pid: int, pid_start: str) -> int:
         self._has_written = True
         self.connection.execute(

@@ -45,11 +45,13 @@ def claim(
     tag_rooms: Mapping[str, int],
     condition: Callable[[str], Condition],
     item: int | None = None,
-) -> list[Claim]:
-    """Take up to `room` ready tasks: priority first, then round the items, then the oldest.
+) -> list[Claim] | None:
+    """Take up to `room` ready tasks: priority first, then round the items, then the oldest. None for a worker taken for dead.
 
     `condition` compiles the expression of a hold. With `item`, only that item's tasks.
     """
+    if not unit.knows_worker(worker):
+        return None
     release_due(unit)
     holds = unit.holds()
     claims: list[Claim] = []
@@ -208,8 +210,13 @@ def _results(unit: Unit, stage: Task) -> dict[str, bytes | None]:
     return {task.name or "": standing_output(unit, task) for task in unit.subtasks(stage.item, stage.stage)}
 
 
-def take_one(unit: Unit, worker: int, item: Item, stage: str, subtask: str | None = None) -> Claim | bool:
-    """Claim one named stage by hand, also a held one. False when it is not ready; True for a fan-out that merely goes on."""
+def take_one(unit: Unit, worker: int, item: Item, stage: str, subtask: str | None = None) -> Claim | bool | None:
+    """Claim one named stage by hand, also a held one. False when it is not ready; True for a fan-out that merely goes on.
+
+    None for a worker taken for dead.
+    """
+    if not unit.knows_worker(worker):
+        return None
     release_due(unit)
     task = task_named(unit, item, stage, subtask)
     if task.ready not in (READY, READY_BUT_HELD) or unit.shape_of(item).by_id[task.stage].is_removed:
