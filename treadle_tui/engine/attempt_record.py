@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from treadle_tui.engine.feedback import Feedback
 from treadle_tui.engine.quality import Verdict
+from treadle_tui.engine.record import Record
 
 OUTCOMES = (
     "completed",
@@ -25,8 +25,7 @@ OUTCOMES = (
 """How an attempt can have ended; its place here is its number in a database. Only ever append."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRecord:
+class AttemptRecord(Record, frozen=True, kw_only=True):
     """One attempt of a stage or subtask, with what was said about it."""
 
     number: int

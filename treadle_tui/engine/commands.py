@@ -14,10 +14,10 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import IO
 
 from treadle_tui.engine.errors import StageExecutionError
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.runner.threads import run_in_daemon_thread
 
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
@@ -31,8 +31,7 @@ GRACE_SECONDS = 1.0
 _WATCH_MILLISECONDS = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class CommandResult:
+class CommandResult(Record, frozen=True):
     """How a program ended, and what it printed."""
 
     command: str

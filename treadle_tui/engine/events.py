@@ -1,4 +1,4 @@
-"""What happened, one frozen dataclass per kind.
+"""What happened, one record per kind: frozen, and a dataclass to whoever asks.
 
 An event is written in the transaction of the change it tells and published only after the commit. `seq` is commit order.
 Folding the events of an item gives its states (API.md §5); `STATE_AFTER` is that fold's table. Events with a `subtask` move
@@ -8,17 +8,16 @@ the subtask, not the stage.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 from treadle_tui.engine.feedback import Feedback
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.review import ReviewData, ReviewDecision
 from treadle_tui.engine.states import StageState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Record, frozen=True, kw_only=True):
     """The base of every durable event."""
 
     seq: int = 0
@@ -28,15 +27,13 @@ class Event:
     workflow: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemEvent(Event):
+class ItemEvent(Event, frozen=True, kw_only=True):
     """Something happened to a work item."""
 
     item_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageEvent(ItemEvent):
+class StageEvent(ItemEvent, frozen=True, kw_only=True):
     """Something happened to a stage of an item, or to one of its subtasks."""
 
     stage: str = ""
@@ -44,124 +41,104 @@ class StageEvent(ItemEvent):
     attempt: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemAdded(ItemEvent):
+class ItemAdded(ItemEvent, frozen=True, kw_only=True):
     """A new item was submitted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemDeleted(ItemEvent):
+class ItemDeleted(ItemEvent, frozen=True, kw_only=True):
     """An item was deleted; its other events went with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemPaused(ItemEvent):
+class ItemPaused(ItemEvent, frozen=True, kw_only=True):
     """Nothing new starts for this item."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemResumed(ItemEvent):
+class ItemResumed(ItemEvent, frozen=True, kw_only=True):
     """The item goes on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemCancelled(ItemEvent):
+class ItemCancelled(ItemEvent, frozen=True, kw_only=True):
     """Its unfinished stages are cancelled."""
 
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowCompleted(ItemEvent):
+class WorkflowCompleted(ItemEvent, frozen=True, kw_only=True):
     """Every stage of the item is completed or skipped; told once, and again only after a reopen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageHeld(Event):
+class StageHeld(Event, frozen=True, kw_only=True):
     """A stage of a workflow starts no more: for all items, or for those that match `when`."""
 
     stage: str = ""
     when: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageReleased(Event):
+class StageReleased(Event, frozen=True, kw_only=True):
     """The hold of a stage has ended."""
 
     stage: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageStarted(StageEvent):
+class StageStarted(StageEvent, frozen=True, kw_only=True):
     """An attempt began."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FanOutStarted(StageEvent):
+class FanOutStarted(StageEvent, frozen=True, kw_only=True):
     """The stage declared subtasks and runs until all have ended."""
 
     subtasks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubTaskStarted(StageEvent):
+class SubTaskStarted(StageEvent, frozen=True, kw_only=True):
     """An attempt of a subtask began."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageCompleted(StageEvent):
+class StageCompleted(StageEvent, frozen=True, kw_only=True):
     """Done; dependents may start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubTaskCompleted(StageEvent):
+class SubTaskCompleted(StageEvent, frozen=True, kw_only=True):
     """A subtask is done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageFailed(StageEvent):
+class StageFailed(StageEvent, frozen=True, kw_only=True):
     """The stage is failed for good, or rejected."""
 
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubTaskFailed(StageEvent):
+class SubTaskFailed(StageEvent, frozen=True, kw_only=True):
     """A subtask is failed for good, or rejected."""
 
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageSkipped(StageEvent):
+class StageSkipped(StageEvent, frozen=True, kw_only=True):
     """There was nothing to do."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewRequired(StageEvent):
+class ReviewRequired(StageEvent, frozen=True, kw_only=True):
     """A person must decide."""
 
     data: ReviewData | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewResolved(StageEvent):
+class ReviewResolved(StageEvent, frozen=True, kw_only=True):
     """A person decided."""
 
     decision: ReviewDecision | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewReopened(StageEvent):
+class ReviewReopened(StageEvent, frozen=True, kw_only=True):
     """A decision was taken back; the review waits again."""
 
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryScheduled(StageEvent):
+class RetryScheduled(StageEvent, frozen=True, kw_only=True):
     """An attempt failed; the next is due at a known time."""
 
     due_at: datetime | None = None
@@ -169,54 +146,46 @@ class RetryScheduled(StageEvent):
     max_attempts: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageRetried(StageEvent):
+class StageRetried(StageEvent, frozen=True, kw_only=True):
     """A person sent the stage, or a subtask, back to the start."""
 
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageRecovered(StageEvent):
+class StageRecovered(StageEvent, frozen=True, kw_only=True):
     """An attempt was interrupted by a crash; it runs again with the same number and key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QualityCheckPassed(StageEvent):
+class QualityCheckPassed(StageEvent, frozen=True, kw_only=True):
     """All gates accepted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QualityCheckFailed(StageEvent):
+class QualityCheckFailed(StageEvent, frozen=True, kw_only=True):
     """A gate rejected, or was uncertain."""
 
     feedback: Feedback | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escalated(StageEvent):
+class Escalated(StageEvent, frozen=True, kw_only=True):
     """Attempts are exhausted, or a review expired, and a person is called."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageProgress(StageEvent):
+class StageProgress(StageEvent, frozen=True, kw_only=True):
     """How far an attempt says it is."""
 
     fraction: float = 0.0
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageLogged(StageEvent):
+class StageLogged(StageEvent, frozen=True, kw_only=True):
     """A line an attempt wrote."""
 
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Lagged:
+class Lagged(Record, frozen=True):
     """A reader fell behind, or asked for what retention has dropped: so many events are not delivered here."""
 
     missed: int

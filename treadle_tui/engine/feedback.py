@@ -5,12 +5,14 @@ The next attempt finds it as `ctx.feedback`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
+from treadle_tui.engine.record import Record
+
+
+class Criterion(Record, frozen=True):
     """One thing a gate looked at."""
 
     name: str
@@ -19,12 +21,11 @@ class Criterion:
     passed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(Record, frozen=True):
     """Why an attempt was not good enough, and what to do differently."""
 
     summary: str
-    criteria: list[Criterion] = field(default_factory=list)
+    criteria: list[Criterion] = msgspec.field(default_factory=list)
     guidance: Any = None
     """Any JSON value; the stage that reads it knows its shape."""
     source: Literal["gate", "person"] = "gate"

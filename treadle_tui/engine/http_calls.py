@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from treadle_tui.engine.errors import StageExecutionError
 from treadle_tui.engine.json_values import encode_json
 from treadle_tui.engine.outcomes import Retry
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.runner.threads import run_in_daemon_thread
 
 if TYPE_CHECKING:
@@ -26,22 +28,20 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 _TRY_LATER = (429, 503)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpCall:
+class HttpCall(Record, frozen=True):
     """One request, ready to be sent."""
 
     method: str
     url: str
     body: Any = None
     """Sent as JSON; None for no body."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     timeout: float = DEFAULT_TIMEOUT_SECONDS
     idempotency_key: str = ""
     """Sent along with everything but GET and HEAD, so that a server that knows the header does the same thing only once."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(Record, frozen=True):
     """A response with a good status."""
 
     text: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from treadle_tui.engine.errors import InvalidDefinition
+from treadle_tui.engine.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Record, frozen=True):
     """What all stages with one tag share, in one engine."""
 
     concurrency: int | None = None

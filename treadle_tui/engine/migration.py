@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
+import msgspec
+
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.store.results import Situation
 from treadle_tui.engine.store.rows import CANCELLED_ITEM, PENDING, SATISFIED, STATES
 from treadle_tui.engine.store.shape import WorkflowShape
@@ -33,8 +35,7 @@ _POLICIES = ("retry", "review", "concurrency", "tags", "isolation", "skip_if", "
 """Of a stage's spec, what takes effect with the next attempt and concerns nobody before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record, frozen=True):
     """One stage that is not what it was."""
 
     kind: Kind
@@ -51,12 +52,11 @@ class Change:
         return f"{_MARKS[self.kind]} {self.stage}: {self.detail}" + ("" if self.is_safe else " (must be accepted)")
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationPlan:
+class MigrationPlan(Record, frozen=True):
     """What a changed workflow means for its items."""
 
     workflow: str
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change] = msgspec.field(default_factory=list)
     """Stages of the new workflow in topological order, then the removed ones."""
     items: int = 0
     """How many items the workflow has."""
@@ -177,22 +177,21 @@ class Difference:
         return any(not fates.is_satisfied(dependency) and not (self.backfill and dependency in self.added) for dependency in new)
 
 
-@dataclass(slots=True)
-class Fates:
+class Fates(msgspec.Struct):
     """What becomes of the stages of items in one situation, by name in the new workflow."""
 
     states: dict[str, int]
     """Of stages with a row, as they stand."""
-    added: dict[str, Fate] = field(default_factory=dict)
-    dropped: dict[str, bool] = field(default_factory=dict)
+    added: dict[str, Fate] = msgspec.field(default_factory=dict)
+    dropped: dict[str, bool] = msgspec.field(default_factory=dict)
     """Removed and not begun → whether there is a row to take away."""
-    kept: list[str] = field(default_factory=list)
+    kept: list[str] = msgspec.field(default_factory=list)
     """Removed and finished."""
-    blocking: list[str] = field(default_factory=list)
+    blocking: list[str] = msgspec.field(default_factory=list)
     """Removed and unfinished."""
-    orphans: list[str] = field(default_factory=list)
+    orphans: list[str] = msgspec.field(default_factory=list)
     """Removed by an earlier change, and still kept."""
-    contradicted: list[str] = field(default_factory=list)
+    contradicted: list[str] = msgspec.field(default_factory=list)
     """Finished without something it now waits for."""
 
     @property

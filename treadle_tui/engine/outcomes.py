@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.review import ReviewData
 
 
-@dataclass(frozen=True, slots=True)
-class SubTask:
+class SubTask(Record, frozen=True):
     """One part of a fan-out."""
 
     name: str
@@ -19,21 +18,18 @@ class SubTask:
     """Any JSON value; the subtask finds it as `ctx.subtask_metadata`."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageOutcome:
+class StageOutcome(Record, frozen=True):
     """The base of every answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed(StageOutcome):
+class Completed(StageOutcome, frozen=True):
     """Done; dependents may start."""
 
     output: Any = None
     summary: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NeedsReview(StageOutcome):
+class NeedsReview(StageOutcome, frozen=True):
     """Done, but a person must decide before dependents start."""
 
     output: Any = None
@@ -41,30 +37,26 @@ class NeedsReview(StageOutcome):
     summary: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped(StageOutcome):
+class Skipped(StageOutcome, frozen=True):
     """Nothing to do; dependents may start and receive None."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FanOut(StageOutcome):
+class FanOut(StageOutcome, frozen=True):
     """Run these subtasks, concurrently, each tracked and retried on its own."""
 
     subtasks: Iterable[str | SubTask]
 
 
-@dataclass(frozen=True, slots=True)
-class Retry(StageOutcome):
+class Retry(StageOutcome, frozen=True):
     """A failed attempt; try again within the budget, after so many seconds when given."""
 
     reason: str
     after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(StageOutcome):
+class Failed(StageOutcome, frozen=True):
     """Failed for good; no retry."""
 
     error: str

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from treadle_tui.engine.errors import InvalidDefinition, nearest
 from treadle_tui.engine.expressions import look_up
 from treadle_tui.engine.json_values import encode_json
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.stage import StageContext
 
 _PLACEHOLDER = re.compile(r"\{\{([^\W\d][\w.-]*)\}\}|\{([^\W\d][\w-]*(?:\.[\w-]+)*)\}")
@@ -22,8 +22,7 @@ ATTEMPT_NAMES = ("item", "subtask", "feedback", "attempt")
 """Names every text of a stage may use, besides the stages."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reference:
+class _Reference(Record, frozen=True):
     """One placeholder: where it looks, and how it was written."""
 
     path: tuple[str | int, ...]

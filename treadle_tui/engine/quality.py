@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from treadle_tui.engine.errors import InvalidDefinition
 from treadle_tui.engine.feedback import Criterion, Feedback
 from treadle_tui.engine.functions import UserFunction, call_function, function_name, is_async_callable
+from treadle_tui.engine.record import Record
 
 if TYPE_CHECKING:
     from treadle_tui.engine.stage import StageContext
@@ -23,32 +25,34 @@ GATE_NAMES = ("output", "ctx", "item")
 """Parameter names with a meaning in a gate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Record, frozen=True):
     """The base of the three answers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted(Verdict):
+class Accepted(Verdict, frozen=True):
     """Good enough."""
 
 
-@dataclass(frozen=True, slots=True, init=False)
-class Rejected(Verdict):
+class Rejected(Verdict, frozen=True):
     """Not good enough; the feedback goes to the next attempt."""
 
     feedback: Feedback
+    """A text stands for feedback with that summary."""
 
-    def __init__(self, feedback: Feedback | str) -> None:
-        """A text stands for feedback with that summary. Raises TypeError for anything else."""
-        given: Any = feedback
-        if not isinstance(given, (Feedback, str)):
+    if TYPE_CHECKING:
+
+        def __init__(self, feedback: Feedback | str) -> None: ...
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for what is neither feedback nor a text."""
+        given: Any = self.feedback
+        if isinstance(given, str):
+            msgspec.structs.force_setattr(self, "feedback", Feedback(given))
+        elif not isinstance(given, Feedback):
             raise TypeError(f"Rejected takes a Feedback, or a text; it was given {given!r}")
-        object.__setattr__(self, "feedback", Feedback(given) if isinstance(given, str) else given)
 
 
-@dataclass(frozen=True, slots=True)
-class Uncertain(Verdict):
+class Uncertain(Verdict, frozen=True):
     """The gate cannot tell."""
 
     reason: str = ""

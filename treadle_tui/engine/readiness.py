@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.states import ItemState, StageState, StageStatus, StoredItem
 from treadle_tui.engine.status import Explanation, duration_words
 from treadle_tui.engine.workflow import Workflow
@@ -41,8 +41,7 @@ def _moves_by_itself(status: StageStatus) -> bool:
 _LIVE = (StageState.PENDING, StageState.RUNNING, StageState.RETRY_WAIT)
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Record, frozen=True):
     """Everything an explanation is made from."""
 
     item: StoredItem

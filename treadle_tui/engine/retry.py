@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from treadle_tui.engine.errors import InvalidDefinition, nearest
+from treadle_tui.engine.record import Record
 
 RetryOn = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class RetryBudget:
+class RetryBudget(Record, frozen=True):
     """Attempts and pauses of a stage. Seconds everywhere; `max_attempts` counts the first."""
 
     max_attempts: int = 1

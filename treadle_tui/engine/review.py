@@ -7,12 +7,12 @@ and there are five answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from treadle_tui.engine.errors import InvalidDefinition, nearest
 from treadle_tui.engine.feedback import Feedback
+from treadle_tui.engine.record import Record
 
 FieldKind = Literal["text", "number", "bool", "choice"]
 When = Literal["never", "always", "on_escalation", "on_uncertain", "on_escalation_or_uncertain", "sample"]
@@ -23,8 +23,7 @@ WHENS = ("never", "always", "on_escalation", "on_uncertain", "on_escalation_or_u
 ON_EXPIRIES = ("remind", "approve", "reject", "escalate")
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewField:
+class ReviewField(Record, frozen=True):
     """One question of the small form a review may carry."""
 
     name: str
@@ -42,8 +41,7 @@ class ReviewField:
             raise InvalidDefinition(f"review field {self.name!r}: kind 'choice' needs `choices`, at least one")
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewData:
+class ReviewData(Record, frozen=True):
     """What a stage tells the person who must decide."""
 
     summary: str
@@ -54,8 +52,7 @@ class ReviewData:
     """When the review began to wait; set by the engine when it is left out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewDecision:
+class ReviewDecision(Record, frozen=True, kw_only=True):
     """A person's answer; see the five classes below."""
 
     by: str = ""
@@ -70,59 +67,58 @@ class ReviewDecision:
     """The word under which the decision is stored and shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approve(ReviewDecision):
+class Approve(ReviewDecision, frozen=True, kw_only=True):
     """Good as it is."""
 
     verb: ClassVar[str] = "approve"
 
 
-@dataclass(frozen=True, slots=True)
-class ApproveWithEdits(ReviewDecision):
+class ApproveWithEdits(ReviewDecision, frozen=True):
     """Good with this output in place of the original, which is kept with its attempt."""
 
     output: Any
     verb: ClassVar[str] = "approve_with_edits"
 
 
-@dataclass(frozen=True, slots=True)
-class Reject(ReviewDecision):
+class Reject(ReviewDecision, frozen=True):
     """Not good: the stage fails, and the reason is its error."""
 
     reason: str
     verb: ClassVar[str] = "reject"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestChanges(ReviewDecision):
+class RequestChanges(ReviewDecision, frozen=True):
     """Run it again with this feedback; one attempt is granted beyond the budget."""
 
     feedback: str | Feedback
     verb: ClassVar[str] = "request_changes"
 
 
-@dataclass(frozen=True, slots=True)
-class PickAttempt(ReviewDecision):
+class PickAttempt(ReviewDecision, frozen=True):
     """Good, with the output of an earlier attempt."""
 
     number: int
     verb: ClassVar[str] = "pick_attempt"
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewPolicy:
+class _PolicyOptions(Record, frozen=True, kw_only=True):
+    """What may be said of a policy by name."""
+
+    rate: float | None = None
+    """For "sample": the share of items looked at, 0 to 1; decided once per item and stage."""
+    group: str | None = None
+    """Who is meant to answer; shown and filtered by, not enforced."""
+    reasons: Sequence[str] = ()
+    """Preset reasons for a rejection, offered under the digits."""
+    expires_after: float | None = None
+    """Seconds a review may wait; None for ever."""
+    on_expiry: OnExpiry = "remind"
+
+
+class ReviewPolicy(_PolicyOptions, frozen=True):
     """When a person is asked, and what happens when nobody answers."""
 
     when: When
-    rate: float | None = field(default=None, kw_only=True)
-    """For "sample": the share of items looked at, 0 to 1; decided once per item and stage."""
-    group: str | None = field(default=None, kw_only=True)
-    """Who is meant to answer; shown and filtered by, not enforced."""
-    reasons: Sequence[str] = field(default=(), kw_only=True)
-    """Preset reasons for a rejection, offered under the digits."""
-    expires_after: float | None = field(default=None, kw_only=True)
-    """Seconds a review may wait; None for ever."""
-    on_expiry: OnExpiry = field(default="remind", kw_only=True)
 
     NEVER: ClassVar[ReviewPolicy]
     ALWAYS: ClassVar[ReviewPolicy]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.store.results import StageRoom
 
 
-@dataclass(frozen=True, slots=True)
-class StageLimit:
+class StageLimit(Record, frozen=True):
     """One stage's part in the limits, by its number."""
 
     stage: int

@@ -7,9 +7,10 @@ object with `execute`) stands behind one shape: `stage.execute(item, ctx)`, alwa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
+
+import msgspec
 
 from treadle_tui.engine.annotations import output_annotation, resolve_hints
 from treadle_tui.engine.errors import InvalidDefinition, StageExecutionError
@@ -18,6 +19,7 @@ from treadle_tui.engine.items import OutputType
 from treadle_tui.engine.json_values import type_text
 from treadle_tui.engine.outcomes import Completed, Failed, NeedsReview, Retry, Skipped, StageOutcome
 from treadle_tui.engine.quality import Gate
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.retry import RetryBudget
 from treadle_tui.engine.review import ReviewPolicy
 from treadle_tui.engine.stage import Stage, StageContext
@@ -78,19 +80,17 @@ def _is_inherited(method: Any, method_name: str) -> bool:
     return getattr(method, "__func__", None) is getattr(Stage, method_name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EachDefinition:
+class EachDefinition(Record, frozen=True, kw_only=True):
     """How the subtasks of a fan-out run."""
 
     stage: Stage
-    retry: RetryBudget = field(default_factory=RetryBudget)
+    retry: RetryBudget = msgspec.field(default_factory=RetryBudget)
     """Of each subtask by itself."""
     review: ReviewPolicy = ReviewPolicy.NEVER
-    output: OutputType = field(default_factory=OutputType)
+    output: OutputType = msgspec.field(default_factory=OutputType)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageDefinition:
+class StageDefinition(Record, frozen=True, kw_only=True):
     """One stage of a built workflow."""
 
     name: str
@@ -99,7 +99,7 @@ class StageDefinition:
     """Always safe to await: `execute` and both hooks are coroutines, whatever the user wrote."""
     depends_on: tuple[str, ...] = ()
     """Every direct dependency by its full name: parameters first, then `after`, none twice."""
-    retry: RetryBudget = field(default_factory=RetryBudget)
+    retry: RetryBudget = msgspec.field(default_factory=RetryBudget)
     review: ReviewPolicy = ReviewPolicy.NEVER
     gates: tuple[Gate, ...] = ()
     concurrency: int | None = None
@@ -116,11 +116,11 @@ class StageDefinition:
     """None: subtasks are run by the stage itself, with `ctx.subtask` set."""
     reduce: UserFunction | None = None
     """Takes `results` ({subtask: result}), `item`, `ctx` and upstream outputs by name; what it returns is the stage's output."""
-    output: OutputType = field(default_factory=OutputType)
+    output: OutputType = msgspec.field(default_factory=OutputType)
     """What the stage's output must be, that of `reduce` when there is one."""
-    subtask_output: OutputType = field(default_factory=OutputType)
+    subtask_output: OutputType = msgspec.field(default_factory=OutputType)
     """What a subtask's output must be."""
-    local_names: Mapping[str, str | tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    local_names: Mapping[str, str | tuple[str, ...]] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     """What the stage's code calls its dependencies → full name, or the full names of several leaves of an included workflow."""
     scope: str = ""
     """What full names begin with in the workflow the stage was written in: "" or `clean/`."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, overload
+
+import msgspec
 
 from treadle_tui.engine.annotations import names_around
 from treadle_tui.engine.errors import InvalidDefinition
+from treadle_tui.engine.record import Record
 
 if TYPE_CHECKING:
     from treadle_tui.engine.quality import Gate
@@ -42,8 +44,7 @@ OPTIONS = tuple(StageOptions.__annotations__)
 """The names of the options."""
 
 
-@dataclass(slots=True)
-class EachDraft:
+class EachDraft(msgspec.Struct):
     """The function of the subtasks, as it was written down."""
 
     function: Any
@@ -51,26 +52,24 @@ class EachDraft:
     review: Any = None
 
 
-@dataclass(slots=True)
-class StageDraft:
+class StageDraft(msgspec.Struct):
     """Everything said about one stage so far."""
 
     name: str
     stage_object: Any
     """A function, a `Stage`, or any object with `execute`."""
     after: Any = ()
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
     """By the names in `OPTIONS`; None means not given."""
-    added_gates: list[Any] = field(default_factory=list)
+    added_gates: list[Any] = msgspec.field(default_factory=list)
     """By `@stage.gate` and `.quality_gate(…)`, on top of the option."""
     each: EachDraft | None = None
     reduce: Any = None
-    namespace: dict[str, Any] = field(default_factory=dict)
+    namespace: dict[str, Any] = msgspec.field(default_factory=dict)
     """Names around the functions, when they were written inside another function; their annotations may need them."""
 
 
-@dataclass(frozen=True, slots=True)
-class IncludeDraft:
+class IncludeDraft(Record, frozen=True):
     """Another workflow, to become stages of this one."""
 
     name: str

@@ -7,13 +7,15 @@ so that a board, a log line and a plain listing say the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from treadle_tui.engine.errors import InvalidTransition
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.review import ReviewData, ReviewDecision
 
 
@@ -122,8 +124,7 @@ class ItemState(str, Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubTaskStatus:
+class SubTaskStatus(Record, frozen=True, kw_only=True):
     """One subtask of a fan-out."""
 
     name: str
@@ -140,8 +141,7 @@ class SubTaskStatus:
     decision: ReviewDecision | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageStatus:
+class StageStatus(Record, frozen=True, kw_only=True):
     """One stage of one item."""
 
     state: StageState = StageState.PENDING
@@ -156,14 +156,13 @@ class StageStatus:
     summary: str | None = None
     review: ReviewData | None = None
     decision: ReviewDecision | None = None
-    subtasks: list[SubTaskStatus] = field(default_factory=list)
+    subtasks: list[SubTaskStatus] = msgspec.field(default_factory=list)
     """In the order they were declared."""
     version: int = 0
     """Grows with every change; a decision names the one it was made on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredItem:
+class StoredItem(Record, frozen=True, kw_only=True):
     """A work item as the store keeps it."""
 
     id: str

@@ -6,22 +6,22 @@ Nothing here reads a store; `store/` fills these and `engine` returns them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.review import ReviewData, ReviewDecision
 from treadle_tui.engine.states import ItemState, StageState, StageStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageEntry(StageStatus):
+class StageEntry(StageStatus, frozen=True, kw_only=True):
     """One line of a `PipelineStatus`: a stage's name and everything about it."""
 
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageRun:
+class StageRun(Record, frozen=True, kw_only=True):
     """One stage of one item that has ended: how long its code took, and how long a person."""
 
     state: StageState
@@ -41,8 +41,7 @@ class StageRun:
         return self.seconds + (self.waited_seconds or 0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageStatistics:
+class StageStatistics(Record, frozen=True, kw_only=True):
     """What the newest runs of one stage have in common. Seconds are None where there is nothing to count."""
 
     runs: int = 0
@@ -67,12 +66,11 @@ class StageStatistics:
     review_p50_seconds: float | None = None
     """From the question to the decision."""
     review_p90_seconds: float | None = None
-    reviewers: Mapping[str, int] = field(default_factory=dict)
+    reviewers: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Decisions by who made them, most first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Eta:
+class Eta(Record, frozen=True, kw_only=True):
     """How long is left, from the stages' own history; None where there is none."""
 
     p50_seconds: float | None = None
@@ -100,8 +98,7 @@ def duration_words(seconds: float) -> str:
     return f"{seconds / 86400:.0f} d"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineStatus:
+class PipelineStatus(Record, frozen=True, kw_only=True):
     """One item, all its stages in topological order."""
 
     item_id: str
@@ -163,8 +160,7 @@ def _entry_words(entry: StageEntry) -> str:
     return f"{words}: {detail}" if detail else words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingReview:
+class PendingReview(Record, frozen=True, kw_only=True):
     """A stage or subtask that waits for a person."""
 
     item_id: str
@@ -178,13 +174,12 @@ class PendingReview:
     group: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Record, frozen=True, kw_only=True):
     """Why a stage is where it is, and what would move it."""
 
     stage: str
     state: StageState
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[str] = msgspec.field(default_factory=list)
     """The whole chain, nearest cause first."""
     action: str = ""
     """What would move it; empty when nothing need be done."""
@@ -195,8 +190,7 @@ class Explanation:
         return f"{sentence}. {self.action}." if self.action else f"{sentence}."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Record, frozen=True, kw_only=True):
     """One stage of one item as a board shows it."""
 
     state: StageState
@@ -206,12 +200,11 @@ class Cell:
     updated_at: datetime | None = None
     subtasks: int = 0
     """How many subtasks a fan-out has declared; 0 for none."""
-    subtasks_by_state: Mapping[StageState, int] = field(default_factory=dict)
+    subtasks_by_state: Mapping[StageState, int] = msgspec.field(default_factory=dict)
     """Count of subtasks per state, only the states that occur."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemRow:
+class ItemRow(Record, frozen=True, kw_only=True):
     """One item as a board shows it."""
 
     key: int
@@ -220,5 +213,5 @@ class ItemRow:
     workflow: str
     state: ItemState
     created_at: datetime
-    cells: Mapping[str, Cell] = field(default_factory=dict)
+    cells: Mapping[str, Cell] = msgspec.field(default_factory=dict)
     """By stage name, every stage of the item's workflow."""

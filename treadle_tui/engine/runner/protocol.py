@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from treadle_tui.engine.outcomes import StageOutcome
 from treadle_tui.engine.stage import StageContext
@@ -12,8 +13,7 @@ from treadle_tui.engine.stage_definition import StageDefinition
 from treadle_tui.engine.store.results import Work
 
 
-@dataclass(slots=True, kw_only=True)
-class StageCall:
+class StageCall(msgspec.Struct, kw_only=True):
     """One attempt's code, and everything it is told."""
 
     definition: StageDefinition
@@ -23,7 +23,7 @@ class StageCall:
     origin: tuple[str, str] = ("", "")
     """Module name and file of the workflow, for a runner that must find it again."""
     workflow: str = ""
-    results: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """For `Work.REDUCE`: outputs by subtask name."""
 
 

@@ -14,10 +14,10 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from treadle_tui.engine.errors import StageExecutionError
+from treadle_tui.engine.record import Record
 
 T = TypeVar("T")
 
@@ -25,8 +25,7 @@ IDLE_SECONDS = 10.0
 """How long a thread waits for more work; starting one costs about 50 µs, so this only has to outlast a burst."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(Record, frozen=True):
     """One call, and where its result is wanted."""
 
     function: Callable[[], Any]

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.rows import RawEvent
@@ -19,8 +20,7 @@ from treadle_tui.engine.store.rows import RawEvent
 Listener = Callable[[Sequence[Event]], None]
 
 
-@dataclass(slots=True)
-class _Listening:
+class _Listening(msgspec.Struct):
     owner: object
     listener: Listener
     wants: Callable[[], bool]

@@ -7,19 +7,21 @@ a workflow whose file is not at hand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class StageShape:
+from treadle_tui.engine.record import Record
+
+
+class StageShape(Record, frozen=True):
     """One stage, by its number in this store."""
 
     id: int
     name: str
     dependencies: tuple[int, ...]
     dependents: tuple[int, ...]
-    spec: Mapping[str, Any] = field(default_factory=dict)
+    spec: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def is_removed(self) -> bool:

@@ -1,0 +1,51 @@
+"""What the engine's values are made of: small, frozen, compared by their fields.
+
+A record is a `msgspec.Struct`, because a frozen dataclass costs half a millisecond to define and a struct a thirtieth of that: the
+engine defines a hundred, and a program that only wants to look at its reviews defines them too. Making one is eight times faster
+as well. To everybody else a record is a dataclass: `dataclasses.fields`, `replace`, `asdict` and `is_dataclass` know it, and so does
+the type checker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+
+class _DataclassFields:
+    """The fields as `dataclasses` wants them; worked out for a class when somebody asks."""
+
+    def __init__(self) -> None:
+        self._known: dict[type[Record], dict[str, Field[Any]]] = {}
+
+    def __get__(self, instance: object, owner: type[Record]) -> dict[str, Field[Any]]:
+        if owner not in self._known:
+            self._known[owner] = _dataclass_fields(owner)
+        return self._known[owner]
+
+
+def _dataclass_fields(record: type[Record]) -> dict[str, Field[Any]]:
+    import dataclasses
+
+    made = []
+    for each in msgspec.structs.fields(record):
+        options: dict[str, Any] = {"kw_only": each.name not in record.__match_args__}
+        if each.default is not msgspec.NODEFAULT:
+            options["default"] = each.default
+        elif each.default_factory is not msgspec.NODEFAULT:
+            options["default_factory"] = each.default_factory
+        made.append((each.name, each.type, dataclasses.field(**options)))
+    return {field.name: field for field in dataclasses.fields(dataclasses.make_dataclass(record.__name__, made))}
+
+
+class Record(msgspec.Struct, frozen=True):
+    """The base of the engine's values. Each says `frozen=True`, and `kw_only=True` where a position would tell nothing."""
+
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    else:
+        __dataclass_fields__: ClassVar[Any] = _DataclassFields()
