@@ -10,7 +10,7 @@ import gc
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import App
@@ -18,10 +18,10 @@ from textual.binding import Binding, BindingType
 from textual.filter import Monochrome, NoColor
 from textual.geometry import Size
 from textual.message import Message
-from textual.screen import Screen
 
 from treadle_tui.board.standing import Phase, Standing
 from treadle_tui.daemon_thread import in_daemon_thread
+from treadle_tui.main_screens import BOARD, MAIN_SCREENS, MainScreenEntry, MainScreens
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.too_small import TooSmall, is_too_small
 from treadle_tui.themes import COLOURLESS_THEME, DEFAULT_THEME, THEMES, VARIABLE_DEFAULTS
@@ -42,6 +42,8 @@ _GOODBYE_SECONDS = 2.0
 EXIT_BAD_INPUT = 2
 #: By then the first rows are on the screen.
 _START_SECONDS = 1.0
+#: Below 90 columns one pane, from 140 two side by side, between them one over the other: classes of every screen.
+BREAKPOINTS = [(0, "-one-pane"), (90, "-stacked"), (140, "-side-by-side")]
 _STOP_SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 
 
@@ -53,7 +55,12 @@ class TreadleApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", id="app.help", tooltip="Every key of this screen"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; everything finished is kept, the rest goes on at the next start"),
+        Binding("escape", "back", "Back", show=False, id="app.back", key_display="esc", tooltip="To the screen that was in front before"),
+        *(entry.binding for entry in MAIN_SCREENS),
     ]
+    DEFAULT_MODE = BOARD
+    HORIZONTAL_BREAKPOINTS = BREAKPOINTS
+    MAIN_SCREENS: ClassVar[tuple[MainScreenEntry, ...]] = MAIN_SCREENS
 
     class EngineStands(Message):
         """The engine is in another phase; posted from its thread."""
@@ -90,6 +97,8 @@ class TreadleApp(App[int]):
         self.board_screen = BoardScreen(str(db))
         self.workbench: Workbench | None = None
         """What works on the database; None until that is being opened."""
+        self.main_screens = MainScreens(self, self.MAIN_SCREENS)
+        """The screens on the number keys, the board first."""
         self._last_resort = last_resort
         self._is_leaving = False
         for theme in THEMES:
@@ -99,10 +108,6 @@ class TreadleApp(App[int]):
         self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
 
     # beginning ------------------------------------------------------------------------------------------------------------------
-
-    def get_default_screen(self) -> Screen[Any]:
-        """The board, at once: nothing is waited for."""
-        return self.board_screen
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables, for themes that do not set them."""
@@ -126,6 +131,7 @@ class TreadleApp(App[int]):
 
     @on(EngineStands)
     async def _engine_stands(self, event: EngineStands) -> None:
+        self.main_screens.state(standing=event.standing)
         self.board_screen.show_standing(event.standing)
         if self.workbench is not None:
             await self.workbench.engine_stands(event.standing)
@@ -156,14 +162,33 @@ class TreadleApp(App[int]):
         if self.workbench is not None:
             self.workbench.review(event.item_id, event.workflow, event.stage, event.subtask)
 
+    def on_item_screen_outdated(self, event: ItemScreen.Outdated) -> None:
+        """The item in front has changed."""
+        if self.workbench is not None:
+            self.workbench.reread_item(event.screen)
+
     def say(self, message: str) -> None:
         """Tell the person what has happened, in the header."""
-        self.board_screen.say(message)
+        self.main_screens.say(message)
 
     def warn(self, sentence: str) -> None:
         """Tell the person what could not be done, where it cannot be overlooked."""
         if self.is_running:
             self.notify(sentence, severity="error", markup=False, timeout=8)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Other screens are offered where they can be seen; the way back when there is one."""
+        if action == "show_main":
+            return False if isinstance(self.screen, TooSmall) else self.main_screens.can_show(str(parameters[0]))
+        return self.main_screens.can_go_back if action == "back" else True
+
+    async def action_show_main(self, id: str) -> None:
+        """Bring a main screen to the front."""
+        await self.main_screens.show(id)
+
+    async def action_back(self) -> None:
+        """To the main screen that was in front before."""
+        await self.main_screens.back()
 
     async def action_help(self) -> None:
         """Every key of the screen in front."""
@@ -197,7 +222,7 @@ class TreadleApp(App[int]):
             self.exit(code, return_code=code)
             return
         if not self.unopened:
-            self.board_screen.show_standing(Standing(Phase.STOPPING))
+            self.main_screens.state(standing=Standing(Phase.STOPPING))
         self._leave(code)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from treadle_tui.board.board import Board
 from treadle_tui.board.expansion import LineKey
@@ -59,7 +59,8 @@ class Workbench:
         return self._review_desk
 
     @property
-    def _screen(self) -> BoardScreen:
+    def board_screen(self) -> BoardScreen:
+        """The board on the screen."""
         return self._app.board_screen
 
     @property
@@ -96,7 +97,7 @@ class Workbench:
             return
         if standing.phase is Phase.OPEN and self.feed is None:
             self.board.look_at(0, self._app.size.height)  # read what will be on the screen before there is a grid to say so
-            await self._screen.show_board(self.board)
+            await self.board_screen.show_board(self.board)
             listeners = Listeners(self._show_changes, self._show_totals, self._items_have_changed, self._reading_failed)
             self.feed = EventFeed(self._store, self.board, listeners, lambda: self._app.app_focus)
             self._app.run_worker(self._feed(self.feed), name="event feed", group="feed", exclusive=True)
@@ -134,28 +135,28 @@ class Workbench:
         stages = names.get(chosen) or (self._workflows[chosen].stages() if chosen in self._workflows else [])
         if (chosen, stages) != (shown, self.board.stages):
             self.board.ask(Question(workflow=chosen or None), stages)
-            self._screen.show_workflow(chosen)
+            self._app.main_screens.state(workflow=chosen)
+            self.board_screen.show_workflow()
             await self.feed.reload()
 
     def _show_changes(self, changes: Changes) -> None:
-        self._screen.show_changes(changes)
+        self.board_screen.show_changes(changes)
         if self.board.line(0).row is not None or not self.board.line_count:
             self.host.begin_work()
 
     def _show_totals(self, counts: Counts, waiting: int) -> None:
         self._counts = counts
         shown = tally(counts, self.board.question.workflow)
-        self._screen.show_tally(shown, waiting)
+        self._app.main_screens.state(tally=shown, waiting=waiting)
+        self.board_screen.show_tally(shown)
+        self._app.main_screens.totals_changed(counts, waiting)
         if not shown.items and any(tally(counts, name).items for name in counts):
             self.work(self._choose_workflow(), "choose")
         elif shown.items:
             self.board.welcomes_newcomers = bool(self._adding)
 
     def _items_have_changed(self, items: set[str] | None) -> None:
-        for screen in self._app.screen_stack[1:]:
-            item_id = getattr(screen, "item_id", None)
-            if item_id is not None and (items is None or item_id in items):
-                self.work(self._reread_item(cast("ItemScreen", screen)), "reread")
+        self._app.main_screens.items_changed(items)
 
     def _reading_failed(self, words: str) -> None:
         if words:
@@ -183,7 +184,7 @@ class Workbench:
         await self._go_to_row(found[1], found[0].item_id, stage)
 
     async def _go_to_row(self, index: int, item_id: str, stage: str) -> None:
-        grid = self._screen.grid
+        grid = self.board_screen.grid
         grid.go_to_line(self.board.expansions.line_of(index))
         size, ticket = self.board.window.page_rows, self.board.draw_ticket()
         rows = await self._store.page(workflow=self.board.question.workflow, offset=index // size * size, limit=size)
@@ -263,8 +264,8 @@ class Workbench:
             return
         following = self.board.find_waiting(1)
         if following is not None:
-            self._screen.grid.go_to(*following)
-            self._screen.has_advanced()
+            self.board_screen.grid.go_to(*following)
+            self.board_screen.has_advanced()
 
     async def _show_item(self, item_id: str, stage: str) -> None:
         from treadle_tui.screens.item_screen import ItemScreen
@@ -274,6 +275,10 @@ class Workbench:
             self._app.say(f"{item_id} is gone")
             return
         await self._app.push_screen(ItemScreen(history, stage))
+
+    def reread_item(self, screen: ItemScreen) -> None:
+        """What an item's screen shows has changed."""
+        self.work(self._reread_item(screen), "reread")
 
     async def _reread_item(self, screen: ItemScreen) -> None:
         history = await self._desk.history(screen.item_id)

@@ -126,6 +126,7 @@ async def running(
     store: Any = None,
     problems: Iterable[Problem] = (),
     waits_for: Phase = Phase.RUNNING,
+    app_type: type[TreadleApp] = TreadleApp,
 ) -> AsyncIterator[Driver]:
     """The program on a store in memory, its engine running, with `items` submitted to the first workflow."""
     store = store or MemoryStateStore()
@@ -133,7 +134,7 @@ async def running(
     async def open_store() -> Any:
         return store
 
-    app = TreadleApp(Path("work.db"), Found(workflows, problems), "ana", open_store=open_store)
+    app = app_type(Path("work.db"), Found(workflows, problems), "ana", open_store=open_store)
     app.board_screen._now = cast("Callable[[], float]", iter(range(10**9)).__next__)  # a second between any two keys: none is a slip
     async with app.run_test(size=size, notifications=True) as pilot:
         driver = Driver(app, pilot)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 
+from treadle_tui.board.header_facts import HeaderFacts
 from treadle_tui.board.standing import Phase, Standing
 from treadle_tui.board.workflow_choice import WorkflowChoices
-from treadle_tui.widgets.board_header import BoardHeader
+from treadle_tui.screens.main_screen import MainScreen
 from treadle_tui.widgets.empty_state import EmptyState
 from treadle_tui.widgets.key_bar import KeyBar
 
@@ -50,9 +50,10 @@ class Wish(str, Enum):
     RESTART = "restart"
 
 
-class BoardScreen(Screen[None]):
+class BoardScreen(MainScreen):
     """Items × stages, live."""
 
+    TITLE = "Board"
     BINDING_GROUP_TITLE = "Board"
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,8 +68,6 @@ class BoardScreen(Screen[None]):
 
     DEFAULT_CSS = """
     BoardScreen {
-        layout: vertical;
-        background: $background;
         & > BoardGrid { height: 1fr; display: none; }
         &.-has-items > BoardGrid { display: block; }
         &.-has-items > EmptyState { display: none; }
@@ -84,7 +83,7 @@ class BoardScreen(Screen[None]):
             self.cell = cell
 
     def __init__(self, database: str) -> None:
-        super().__init__()
+        super().__init__(HeaderFacts(database=database))
         self.board: Board | None = None
         """What is shown, once there is a database to show."""
         self._database = database
@@ -94,13 +93,9 @@ class BoardScreen(Screen[None]):
         self._offers: tuple[object, ...] = ()
         self._now: Callable[[], float] = time.monotonic
 
-    def compose(self) -> ComposeResult:
-        """Header, what to do while there is no grid, keys."""
-        header = BoardHeader()
-        header.set_reactive(BoardHeader.database, self._database)
-        yield header
+    def compose_body(self) -> ComposeResult:
+        """What to do while there is no grid."""
         yield EmptyState()
-        yield KeyBar()
 
     def on_mount(self) -> None:
         """Nothing is known yet, and that is said."""
@@ -113,16 +108,6 @@ class BoardScreen(Screen[None]):
 
         return self.query_one(BoardGrid)
 
-    @property
-    def header(self) -> BoardHeader:
-        """The header."""
-        return self.query_one(BoardHeader)
-
-    @property
-    def _is_there(self) -> bool:
-        """Whether there is something to show on: the program's end takes the screen down while news may still come in."""
-        return self.is_attached and self.app.is_running
-
     # what is shown --------------------------------------------------------------------------------------------------------------
 
     async def show_board(self, board: Board) -> None:
@@ -134,7 +119,7 @@ class BoardScreen(Screen[None]):
 
     def show_changes(self, changes: Changes) -> None:
         """Draw what a reading has changed."""
-        if self.board is None or not self._is_there:
+        if self.board is None or not self.is_there:
             return
         has_items = self.board.line_count > 0
         if has_items != self.has_class("-has-items"):
@@ -146,43 +131,33 @@ class BoardScreen(Screen[None]):
             self.grid.show(changes)
         self._offer()
 
-    def show_tally(self, tally: Tally, waiting: int) -> None:
-        """Show newer totals."""
-        if not self._is_there:
+    def show_tally(self, tally: Tally) -> None:
+        """Show newer totals above the columns."""
+        if not self.is_there:
             return
-        self.header.tally = tally
-        self.header.waiting = waiting
         self.grid.show_tally(tally)
 
     def show_standing(self, standing: Standing) -> None:
         """Show how the engine is."""
-        if not self._is_there:
+        if not self.is_there:
             return
         self._standing = standing
-        self.header.standing = standing
         self._show_empty_state()
         self._offer()
 
     def show_found(self, found: WorkflowChoices) -> None:
         """Show which workflows there are."""
-        if not self._is_there:
+        if not self.is_there:
             return
         self._found = found
         self._show_empty_state()
         self._offer()
 
-    def show_workflow(self, name: str) -> None:
+    def show_workflow(self) -> None:
         """Another workflow's items are shown from now on."""
-        if not self._is_there:
+        if not self.is_there:
             return
-        self.header.workflow = name
         self.grid.rearrange()
-
-    def say(self, message: str) -> None:
-        """Tell a person what their key has done."""
-        if not self._is_there:
-            return
-        self.header.say(message)
 
     def has_advanced(self) -> None:
         """The cursor has moved on by itself: a key pressed twice must not decide twice."""

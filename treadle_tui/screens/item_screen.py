@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -61,6 +61,13 @@ class ItemScreen(Screen[None]):
             self.stage = stage
             self.subtask = subtask
 
+    class Outdated(Message):
+        """What is shown of the item has changed: it should be read again."""
+
+        def __init__(self, screen: ItemScreen) -> None:
+            super().__init__()
+            self.screen = screen
+
     def __init__(self, history: ItemHistory, stage: str) -> None:
         super().__init__()
         self.history = history
@@ -82,6 +89,11 @@ class ItemScreen(Screen[None]):
         view = self.query_one(OutlineView)
         view.focus()
         self.call_after_refresh(view.go_to, ("stage", self._stage))
+
+    def items_changed(self, items: Set[str] | None) -> None:
+        """Something has happened to these items, or to any."""
+        if items is None or self.item_id in items:
+            self.post_message(self.Outdated(self))
 
     def show(self, history: ItemHistory) -> None:
         """Show a newer reading; what was unfolded stays so."""

@@ -10,7 +10,8 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from treadle_tui.board.safe_text import safe_line, shorten_middle
+from treadle_tui.board.header_facts import HeaderFacts
+from treadle_tui.board.safe_text import safe_line, shorten_middle, width_of
 from treadle_tui.board.standing import Phase, Standing
 from treadle_tui.widgets.span_line import Piece, line_of, pieces_width
 
@@ -21,6 +22,8 @@ _RUNNING_FRAMES = "◐◓◑◒"
 _FRAME_SECONDS = 0.4  # slow enough to be calm, fast enough to be alive
 _MESSAGE_SECONDS = 6.0
 _GAP = "   "
+#: Cells that database and workflow keep before the list of screens gives way.
+_PLACE_LEAST = 24
 _PHASE_WORDS = {
     Phase.OPENING: "opening …",
     Phase.OPEN: "loading workflows …",
@@ -36,6 +39,7 @@ class BoardHeader(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "board-header--name",
+        "board-header--screen",
         "board-header--place",
         "board-header--quiet",
         "board-header--badge",
@@ -54,6 +58,7 @@ class BoardHeader(Widget):
     | Class | Description |
     | :- | :- |
     | `board-header--name`, `--place` | The program's name; database and workflow |
+    | `board-header--screen` | The main screen in front, among the others |
     | `board-header--badge` | How many reviews wait |
     | `board-header--trouble`, `--message`, `--quiet` | A failure, the latest message, everything else |
     | `board-header--pending` … `--cancelled` | Totals, by state |
@@ -66,6 +71,7 @@ class BoardHeader(Widget):
         background: $background;
         color: $foreground;
         & > .board-header--name { color: $accent; text-style: bold; }
+        & > .board-header--screen { color: $foreground; text-style: bold; }
         & > .board-header--place { color: $foreground; }
         & > .board-header--quiet { color: $quiet; }
         & > .board-header--badge { color: $state-awaiting-review; text-style: bold; }
@@ -84,24 +90,33 @@ class BoardHeader(Widget):
 
     ALLOW_SELECT = False
 
-    database: reactive[str] = reactive("")
-    """The database's name, as it was given."""
-    workflow: reactive[str] = reactive("")
-    """The workflow whose items are shown."""
-    standing: reactive[Standing] = reactive(Standing())
-    """How the engine is."""
-    tally: reactive[Tally | None] = reactive(None)
-    """Totals of the workflow shown; None before they are known."""
-    waiting: reactive[int] = reactive(0)
-    """Reviews that wait, of all workflows, subtasks included."""
+    facts: reactive[HeaderFacts] = reactive(HeaderFacts())
+    """What is said."""
     message: reactive[str] = reactive("")
     """The latest thing that happened because of the person; goes by itself."""
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+    def __init__(self, facts: HeaderFacts, title: str) -> None:
+        """`title`: the main screen it belongs to."""
+        super().__init__()
+        self.set_reactive(BoardHeader.facts, facts)
+        self._title = title
         self._frame = 0
         self._animation: Timer | None = None
         self._forgetting: Timer | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """How the engine is."""
+        return self.facts.standing
+
+    @property
+    def tally(self) -> Tally | None:
+        """Totals of the workflow shown."""
+        return self.facts.tally
+
+    def show(self, facts: HeaderFacts) -> None:
+        """Say something else."""
+        self.facts = facts
 
     def say(self, message: str) -> None:
         """Show a message for a while."""
@@ -119,11 +134,7 @@ class BoardHeader(Widget):
         """Whether something runs, so that the sign beside it turns."""
         return self.tally is not None and self.tally.is_running and self.standing.phase is Phase.RUNNING
 
-    def watch_tally(self) -> None:
-        """Turn the sign only while something runs."""
-        self._turn_sign()
-
-    def watch_standing(self) -> None:
+    def watch_facts(self) -> None:
         """Turn the sign only while something runs."""
         self._turn_sign()
 
@@ -145,20 +156,39 @@ class BoardHeader(Widget):
         return self.get_component_rich_style(f"board-header--{part}", partial=True)
 
     def _place_line(self) -> Strip:
+        name: list[Piece] = [("  treadle", self._style("name")), ("  ", Style.null())]
         right = self._engine_pieces()
-        room = max(8, self.size.width - pieces_width(right) - len("  treadle  "))
-        place = shorten_middle(safe_line(self.database), max(8, room // 2))
-        left: list[Piece] = [("  treadle", self._style("name")), ("  " + place, self._style("place"))]
-        if self.workflow:
-            left.append((f" · {safe_line(self.workflow)}", self._style("quiet")))
-        return line_of(left, right, self.size.width, self.rich_style)
+        room = self.size.width - pieces_width([*name, *right]) - len(_GAP)
+        screens = self._screen_pieces(room - _PLACE_LEAST)
+        return line_of([*name, *self._place_pieces(room - pieces_width(screens)), *screens], right, self.size.width, self.rich_style)
+
+    def _place_pieces(self, room: int) -> list[Piece]:
+        """Database and workflow; the database's name gives way in its middle."""
+        workflow = f" · {safe_line(self.facts.workflow)}" if self.facts.workflow else ""
+        place = shorten_middle(safe_line(self.facts.database), max(8, room - width_of(workflow)))
+        return [(place, self._style("place")), (workflow, self._style("quiet"))]
+
+    def _screen_pieces(self, room: int) -> list[Piece]:
+        """The main screens with their keys; where there is not enough room, the one in front; nothing where there is only one."""
+        if len(self.facts.screens) < 2:
+            return []
+        pieces: list[Piece] = [(_GAP, Style.null())]
+        for key, title in self.facts.screens:
+            pieces.append((f"{key} {title}", self._style("screen" if title == self._title else "quiet")))
+            pieces.append(("  ", Style.null()))
+        if pieces_width(pieces) <= room:
+            return pieces
+        return [(_GAP, Style.null()), (self._title, self._style("screen"))]
 
     def _engine_pieces(self) -> list[Piece]:
         pieces: list[Piece] = []
-        if self.waiting:
+        waiting, outbox = self.facts.waiting, self.facts.outbox
+        if outbox:
+            pieces += [(f"{outbox:,} in the outbox", self._style("message")), (_GAP, Style.null())]
+        if waiting:
             from treadle_tui.engine.states import StageState
 
-            words = f"{StageState.AWAITING_REVIEW.glyph} {self.waiting:,} waiting"
+            words = f"{StageState.AWAITING_REVIEW.glyph} {waiting:,} waiting"
             pieces += [(words, self._style("badge")), (_GAP, Style.null())]
         pieces += [self._engine_piece(), ("  ", Style.null())]
         return pieces
