@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from treadle_tui.engine.errors import StoreError
 from treadle_tui.engine.store.commits import CommitNews
+from treadle_tui.engine.store.memory_log_reads import MemoryLogReads
 from treadle_tui.engine.store.memory_reads import MemoryReads
 from treadle_tui.engine.store.results import Situation, Standing
 from treadle_tui.engine.store.rows import (
@@ -372,7 +373,7 @@ class MemoryUnit(Unit):
         return "ctx.transaction needs a SQLite store, and this one lives in memory"
 
 
-class MemoryStateStore(MemoryReads, TransactionalStore):
+class MemoryStateStore(MemoryReads, MemoryLogReads, TransactionalStore):
     """Everything in memory, for as long as the object lives. May be used from several threads and event loops."""
 
     def __init__(self) -> None:

@@ -13,9 +13,10 @@ from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.events import Event, Lagged
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem
 from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
+from treadle_tui.engine.store.log_view import LogReads
 
 
-class StoreReads(Protocol):
+class StoreReads(LogReads, Protocol):
     """What anybody may ask. Every method may be awaited from any event loop of the process."""
 
     async def get_status(self, item_id: str, stage: str) -> StageStatus | None:

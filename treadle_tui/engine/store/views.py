@@ -13,6 +13,8 @@ from treadle_tui.engine.codec import attempt_from_parts, decision_from_json, dec
 from treadle_tui.engine.review import ReviewDecision
 from treadle_tui.engine.states import ItemState, StageState, StageStatus, StoredItem, SubTaskStatus
 from treadle_tui.engine.status import Cell, ItemRow, PendingReview, StageRun
+from treadle_tui.engine.store.item_fold import ItemFold
+from treadle_tui.engine.store.log_view import Failure
 from treadle_tui.engine.store.rows import CANCELLED_ITEM, STATES, Attempt, Item, Task
 from treadle_tui.engine.store.shape import WorkflowShape, policy_of
 
@@ -113,6 +115,12 @@ def pending_review(item_id: str, shape: WorkflowShape, task: Task) -> PendingRev
     )
 
 
+def failure(item_id: str, shape: WorkflowShape, task: Task) -> Failure:
+    """A task that stands failed."""
+    name = shape.by_id[task.stage].name
+    return Failure(item_id, shape.name, name, task.name, str(task.detail.get("error") or ""), from_ms(task.updated_at))
+
+
 class RunRow(NamedTuple):
     """One attempt of a stage that has ended, with what is known of the stage; the raw material of a `StageRun`."""
 
@@ -200,6 +208,18 @@ def item_row(item: Item, shape: WorkflowShape, cells: Mapping[int, Cell]) -> Ite
         state=item_state(item),
         created_at=from_ms(item.created_at),
         cells={stage.name: cells.get(stage.id, PENDING_CELL) for stage in shape.every if not stage.is_removed or stage.id in cells},
+    )
+
+
+def row_of_fold(item: Item, shape: WorkflowShape, fold: ItemFold) -> ItemRow:
+    """An item as a board would have shown it when these events were the last."""
+    return ItemRow(
+        key=item.key,
+        item_id=item.id,
+        workflow=shape.name,
+        state=fold.state,
+        created_at=from_ms(item.created_at),
+        cells={stage.name: fold.cell(stage.id) for stage in shape.every if not stage.is_removed or stage.id in fold.stages},
     )
 
 

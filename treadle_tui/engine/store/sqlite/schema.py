@@ -170,7 +170,15 @@ def create_tables(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO treadle_meta VALUES ('store_id', ?), ('last_seq', 0)", (uuid.uuid4().hex[:12],))
 
 
-MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (("create tables", create_tables),)
+def index_failures(connection: sqlite3.Connection) -> None:
+    """What stands failed is found without looking at what does not; only rows that fail pay for it (6 is failed)."""
+    connection.execute("CREATE INDEX treadle_failed ON treadle_tasks (updated_at) WHERE state = 6")
+
+
+MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
+    ("create tables", create_tables),
+    ("index failures", index_failures),
+)
 """Ordered and named; each is applied with its record in one transaction. Only ever append."""
 
 VERSION = len(MIGRATIONS)
