@@ -62,6 +62,8 @@ class ReviewDecision(Record, frozen=True, kw_only=True):
     """Answers to the review's fields, by field name."""
     at: datetime | None = None
     """When it was recorded; set by the store."""
+    seconds: float | None = None
+    """How long the person looked before they decided; None when nobody measured."""
 
     verb: ClassVar[str] = ""
     """The word under which the decision is stored and shown."""

@@ -172,6 +172,8 @@ class PendingReview(Record, frozen=True, kw_only=True):
     review: ReviewData | None = None
     waiting_since: datetime | None = None
     group: str | None = None
+    why: str = ""
+    """Why a person is asked: "uncertain: …", "escalated: 3 of 3 attempts failed", "always reviewed", "sampled", "asked by the stage"."""
 
 
 class Explanation(Record, frozen=True, kw_only=True):

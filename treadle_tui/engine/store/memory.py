@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from treadle_tui.engine.errors import StoreError
 from treadle_tui.engine.store.commits import CommitNews
+from treadle_tui.engine.store.desk_verbs import DeskVerbs
+from treadle_tui.engine.store.memory_desk import MemoryDesk, MemoryDeskReads
 from treadle_tui.engine.store.memory_log_reads import MemoryLogReads
 from treadle_tui.engine.store.memory_reads import MemoryReads
 from treadle_tui.engine.store.results import Situation, Standing
@@ -46,6 +48,7 @@ class MemoryUnit(Unit):
     def __init__(self) -> None:
         super().__init__()
         self.last_seq = 0
+        self.desk: MemoryDesk = MemoryDesk(self.undo_with)
         self.store_id = uuid.uuid4().hex[:12]
         self.log: list[RawEvent] = []
         """Committed events, in order."""
@@ -159,6 +162,7 @@ class MemoryUnit(Unit):
         return item
 
     def delete_item(self, item: Item) -> None:
+        self.desk.forget_item(item.key)
         del self.items[item.key]
         del self.ids[item.id]
         keys = [key for key in self.tasks if key[0] == item.key]
@@ -373,7 +377,7 @@ class MemoryUnit(Unit):
         return "ctx.transaction needs a SQLite store, and this one lives in memory"
 
 
-class MemoryStateStore(MemoryReads, MemoryLogReads, TransactionalStore):
+class MemoryStateStore(MemoryReads, MemoryLogReads, MemoryDeskReads, DeskVerbs, TransactionalStore):
     """Everything in memory, for as long as the object lives. May be used from several threads and event loops."""
 
     def __init__(self) -> None:

@@ -7,16 +7,34 @@ One call is one atomic change. The memory store, SQLite and later PostgreSQL pas
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Protocol, Self
 
 from treadle_tui.engine.attempt_record import AttemptRecord
+from treadle_tui.engine.desk import DecisionRecord, Desk, HeldDecision, Jotting, JottingKind, NewDecision, Sent
 from treadle_tui.engine.events import Event, Lagged
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem
 from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
 from treadle_tui.engine.store.log_view import LogReads
 
 
-class StoreReads(LogReads, Protocol):
+class DeskReads(Protocol):
+    """What anybody may ask of the review desk. Every method may be awaited from any event loop of the process."""
+
+    async def held_decisions(self) -> list[HeldDecision]:
+        """Every decision that is held, or could not be recorded, oldest first."""
+        ...
+
+    async def jottings(self, reviewer: str | None = None) -> list[Jotting]:
+        """What reviewers keep about reviews, of one of them or of all."""
+        ...
+
+    async def decisions(self, *, before: int | None = None, limit: int = 200, workflow: str | None = None) -> list[DecisionRecord]:
+        """The log of decisions, newest first; with `before`, what comes after the line of that number."""
+        ...
+
+
+class StoreReads(LogReads, DeskReads, Protocol):
     """What anybody may ask. Every method may be awaited from any event loop of the process."""
 
     async def get_status(self, item_id: str, stage: str) -> StageStatus | None:
@@ -105,6 +123,40 @@ class StoreReads(LogReads, Protocol):
 
 class StateStore(StoreReads, Protocol):
     """Reads, and the verbs the engine changes state with."""
+
+    async def hold(self, desk: Desk, decisions: Sequence[NewDecision], now: datetime) -> list[int]:
+        """Hold decisions on disk; their numbers."""
+        ...
+
+    async def take_back(self, ids: Sequence[int]) -> list[int]:
+        """Let held decisions go; the numbers of those that were still held."""
+        ...
+
+    async def adopt(self, ids: Sequence[int], desk: Desk) -> None:
+        """Take over what a program that has ended held."""
+        ...
+
+    async def send(self, ids: Sequence[int], now: datetime) -> list[Sent]:
+        """Record held decisions; of each the state it led to, or why it was not recorded and stays held."""
+        ...
+
+    async def keep_jotting(
+        self,
+        reviewer: str,
+        kind: JottingKind,
+        review: tuple[str, str, str | None],
+        now: datetime,
+        *,
+        version: int,
+        until: datetime | None = None,
+        text: str = "",
+    ) -> None:
+        """Keep a jotting about a review (item id, stage, subtask), in place of an earlier one of its kind."""
+        ...
+
+    async def forget_jotting(self, reviewer: str, kind: JottingKind, review: tuple[str, str, str | None] | None = None) -> None:
+        """Let a jotting go; without a review, all of the reviewer's of that kind."""
+        ...
 
     async def delete_item(self, item_id: str) -> None:
         """Remove the item and everything about it. Raises `ItemNotFound`."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.codec import encode_json
 from treadle_tui.engine.errors import TreadleError
+from treadle_tui.engine.store.desk_rows import DeskRows
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import Situation
 from treadle_tui.engine.store.rows import PENDING, Attempt, Hold, Item, RawEvent, Row, Task, Worker
@@ -232,6 +233,9 @@ class Unit(ABC):
     @abstractmethod
     def insert_memo(self, item: int, stage: int, sub: int, key: str, value: bytes) -> None:
         """Record a sub-result."""
+
+    desk: DeskRows
+    """Held decisions, jottings, and the log of decisions."""
 
     # --- questions --------------------------------------------------------------------------------------------------
 

@@ -112,6 +112,7 @@ def pending_review(item_id: str, shape: WorkflowShape, task: Task) -> PendingRev
         review=review,
         waiting_since=from_ms(task.updated_at),
         group=policy_of(stage.spec, is_subtask=task.sub > 0).get("group"),
+        why=task.detail.get("why") or "",
     )
 
 

@@ -175,9 +175,69 @@ def index_failures(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX treadle_failed ON treadle_tasks (updated_at) WHERE state = 6")
 
 
+REVIEW_DESK_TABLES = """
+CREATE TABLE treadle_outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  session TEXT NOT NULL,
+  reviewer TEXT NOT NULL,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  pid_start TEXT NOT NULL,
+  item INTEGER NOT NULL,
+  stage INTEGER NOT NULL,
+  subtask TEXT,
+  version INTEGER NOT NULL,
+  decision BLOB NOT NULL,
+  made_at INTEGER NOT NULL,
+  problem TEXT
+) STRICT;
+
+CREATE TABLE treadle_jottings (
+  item INTEGER NOT NULL,
+  stage INTEGER NOT NULL,
+  subtask TEXT NOT NULL,
+  reviewer TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  until INTEGER,
+  text TEXT NOT NULL,
+  PRIMARY KEY (item, stage, subtask, reviewer, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE treadle_decisions (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  item INTEGER NOT NULL,
+  stage INTEGER NOT NULL,
+  sub INTEGER NOT NULL,
+  subtask TEXT,
+  attempt INTEGER NOT NULL,
+  decision BLOB NOT NULL,
+  is_undone INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX treadle_decisions_of ON treadle_decisions (item, stage, sub);
+"""
+
+
+def create_review_desk(connection: sqlite3.Connection) -> None:
+    """What reviewers' terminals keep, and the log of decisions, which begins with those that stand in the stages."""
+    for statement in REVIEW_DESK_TABLES.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute(
+        "INSERT INTO treadle_decisions (at, item, stage, sub, subtask, attempt, decision, is_undone)"
+        " SELECT coalesce(completed_at, updated_at), item, stage, sub, name, attempt,"
+        " CAST(json_extract(CAST(detail AS TEXT), '$.decision') AS BLOB), 0 FROM treadle_tasks"
+        " WHERE detail IS NOT NULL AND json_extract(CAST(detail AS TEXT), '$.decision') IS NOT NULL ORDER BY 1"
+    )
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("create tables", create_tables),
     ("index failures", index_failures),
+    ("create review desk", create_review_desk),
 )
 """Ordered and named; each is applied with its record in one transaction. Only ever append."""
 

@@ -10,8 +10,10 @@ from typing import Any, Literal, TypeVar
 
 from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.commits import CommitNews
+from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.event_codec import decode_event
 from treadle_tui.engine.store.rows import RawEvent
+from treadle_tui.engine.store.sqlite.desk import SqliteDeskReads
 from treadle_tui.engine.store.sqlite.log_reads import SqliteLogReads
 from treadle_tui.engine.store.sqlite.reader import Reader
 from treadle_tui.engine.store.sqlite.reads import SqliteReads
@@ -23,7 +25,7 @@ from treadle_tui.engine.store.unit import Unit
 T = TypeVar("T")
 
 
-class SqliteStateStore(SqliteReads, SqliteLogReads, TransactionalStore):
+class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, DeskVerbs, TransactionalStore):
     """One SQLite file, which may hold a user's own tables too. Made by `SqliteStateStore.open(path)`.
 
     May be asked from any event loop of the process. Several processes may have the file open.

@@ -17,6 +17,7 @@ from treadle_tui.engine.codec import decode_json, encode_json
 from treadle_tui.engine.store.results import Situation, Standing, Statement
 from treadle_tui.engine.store.rows import Attempt, Hold, Item, RawEvent, Row, Task, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.sqlite.desk import SqliteDesk
 from treadle_tui.engine.store.statements import Guard
 from treadle_tui.engine.store.unit import Unit
 
@@ -117,6 +118,7 @@ class SqliteUnit(Unit):
         super().__init__()
         self.connection = connection
         self.last_seq = 0
+        self.desk: SqliteDesk = SqliteDesk(connection, self.undo_with, self._note_written)
         self.store_id = ""
         self.failed_statements: dict[str, str] = {}
         """SQL that ended a transaction → what it said: not run again when the transaction is repeated."""
@@ -159,6 +161,7 @@ class SqliteUnit(Unit):
     def commit(self) -> list[RawEvent]:
         """Write what has changed and make it last; the events told."""
         self.flush()
+        self.desk.flush()
         told = self.events
         if told:
             self.connection.executemany(_EVENT_WRITE, told)
@@ -185,6 +188,7 @@ class SqliteUnit(Unit):
         for cache in (self._whole_items, self._items, self._item_keys, self._tasks, self._attempts, self._dirty, self._new):
             cache.clear()
         self._doomed.clear()
+        self.desk.forget()
 
     def take_back(self) -> None:
         """Undo the verb; what it wrote by SQL of its own cannot be undone alone."""
@@ -200,6 +204,9 @@ class SqliteUnit(Unit):
         """Change the database past the cache."""
         self._has_written = True
         self.connection.execute(sql, parameters)
+
+    def _note_written(self) -> None:
+        self._has_written = True
 
     def changed(self, row: Row) -> None:
         self._dirty[id(row)] = row
@@ -359,7 +366,7 @@ class SqliteUnit(Unit):
         big = self.connection.execute(
             "SELECT DISTINCT output FROM treadle_attempts WHERE item = ? AND typeof(output) = 'text'", (item.key,)
         ).fetchall()
-        for table in ("tasks", "attempts", "memos", "subs", "events"):
+        for table in ("tasks", "attempts", "memos", "subs", "events", "outbox", "jottings", "decisions"):
             self._execute(f"DELETE FROM treadle_{table} WHERE item = ?", (item.key,))
         for (digest,) in big:
             self._execute(

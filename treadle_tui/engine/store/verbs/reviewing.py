@@ -11,9 +11,10 @@ from typing import Any
 
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.clock import from_ms
-from treadle_tui.engine.codec import decision_from_json
+from treadle_tui.engine.codec import decision_from_json, encode_json
 from treadle_tui.engine.errors import InvalidDecision, InvalidTransition, ReviewConflict
 from treadle_tui.engine.states import StageState
+from treadle_tui.engine.store.desk_rows import DecisionRow
 from treadle_tui.engine.store.results import Statement
 from treadle_tui.engine.store.rows import (
     AWAITING_REVIEW,
@@ -64,7 +65,9 @@ def decide(
     unit.edit(item)
     item.flags |= DECIDED
     recorded = {**decision, "at": from_ms(unit.now)}
+    attempt = task.attempt
     _DECIDE[decision["verb"]](unit, item, task, recorded)
+    unit.desk.insert_decision(DecisionRow(0, unit.now, *task.key, task.name, attempt, encode_json(recorded), 0))
     return STATES[task.state]
 
 
@@ -252,6 +255,7 @@ def reopen(unit: Unit, item_id: str, stage: str, by: str, subtask: str | None = 
     task.out = task.attempt if _has_output(unit, task) else 0
     task.completed_at = None
     task.put(decision=None, error=None)
+    unit.desk.undo_decision(*task.key)
     unit.emit(ev.ReviewReopened, task, workflow=item.workflow, by=by)
 
 
