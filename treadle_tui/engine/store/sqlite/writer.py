@@ -22,6 +22,7 @@ from typing import Any
 from treadle_tui.engine.errors import StoreError, TreadleError
 from treadle_tui.engine.store.rows import RawEvent
 from treadle_tui.engine.store.sqlite.file_lock import FileLock, is_affected
+from treadle_tui.engine.store.sqlite.file_modes import match_companions
 from treadle_tui.engine.store.sqlite.opening import check_ours, connect, migrate, prepare_file, sentence_of
 from treadle_tui.engine.store.sqlite.unit import BatchLost, SqliteUnit
 from treadle_tui.engine.store.unit import Unit
@@ -152,6 +153,7 @@ class Writer:
                 connection.close()
                 self._remove_empty()
                 raise
+            match_companions(self.path)
             self._unit = SqliteUnit(connection)
 
     def _remove_empty(self) -> None:
