@@ -200,6 +200,9 @@ class Cell(Record, frozen=True, kw_only=True):
     version: int = 0
     """Grows with every change of the stage itself; a cell never moves back to an older one."""
     updated_at: datetime | None = None
+    started_at: datetime | None = None
+    """When the latest attempt began."""
+    completed_at: datetime | None = None
     subtasks: int = 0
     """How many subtasks a fan-out has declared; 0 for none."""
     subtasks_by_state: Mapping[StageState, int] = msgspec.field(default_factory=dict)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.events import Event, Lagged
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem, SubTaskStatus
-from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
+from treadle_tui.engine.status import PendingReview, StageRun
 from treadle_tui.engine.store import views
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.event_codec import decode_event
+from treadle_tui.engine.store.memory_lists import MemoryLists
 from treadle_tui.engine.store.rows import AWAITING_REVIEW, ENDED, SATISFIED, STATE_NUMBER, STATES, Item, RawEvent, Task
 from treadle_tui.engine.store.shape import StageShape, WorkflowShape
 from treadle_tui.engine.store.verbs.outputs import standing_output
@@ -23,10 +22,8 @@ if TYPE_CHECKING:
     from treadle_tui.engine.store.memory import MemoryUnit
 
 
-class MemoryReads:
+class MemoryReads(MemoryLists):
     """The reads of `StoreReads`, over the rows of a `MemoryUnit`."""
-
-    _lock: threading.RLock
 
     @property
     @abstractmethod
@@ -163,56 +160,6 @@ class MemoryReads:
         self._open_unit()
         await self.news.wait_beyond(since, timeout)
         return self.news.last_seq
-
-    async def page(
-        self,
-        *,
-        workflow: str | None = None,
-        offset: int = 0,
-        limit: int = 100,
-        stage: str | None = None,
-        states: Sequence[StageState] = (),
-    ) -> list[ItemRow]:
-        """Board rows in order of submission."""
-        with self._lock:
-            unit = self._open_unit()
-            chosen = [item for item, shape in self._items(unit, workflow) if self._matches(unit, item, shape, stage, states)]
-            return [self._row(unit, item) for item in chosen[offset : offset + limit]]
-
-    def _matches(self, unit: MemoryUnit, item: Item, shape: WorkflowShape, stage: str | None, states: Sequence[StageState]) -> bool:
-        if not states:
-            return True
-        for each in shape.every:
-            task = unit.stored_task(item.key, each.id, 0)
-            if stage not in (None, each.name) or (task is None and each.is_removed):
-                continue
-            if (StageState.PENDING if task is None else STATES[task.state]) in states:
-                return True
-            if task is not None and any(STATES[sub.state] in states for sub in unit.subtasks(item.key, each.id)):
-                return True
-        return False
-
-    async def rows(self, item_ids: Sequence[str]) -> list[ItemRow]:
-        """The board rows of these items as they stand now."""
-        with self._lock:
-            unit = self._open_unit()
-            return [self._row(unit, item) for item in unit.find_items(item_ids).values()]
-
-    def _row(self, unit: MemoryUnit, item: Item) -> ItemRow:
-        shape = unit.shape_of(item)
-        cells = {}
-        for stage in shape.every:
-            task = unit.stored_task(item.key, stage.id, 0)
-            if task is not None:
-                subs = Counter(STATES[sub.state] for sub in unit.subtasks(item.key, stage.id)) if task.subs else {}
-                cells[stage.id] = views.cell(task, dict(subs))
-        return views.item_row(item, shape, cells)
-
-    async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
-        """How many rows `page` has for the same question."""
-        with self._lock:
-            unit = self._open_unit()
-            return sum(self._matches(unit, item, shape, stage, states) for item, shape in self._items(unit, workflow))
 
     async def counts(self) -> dict[str, dict[str, dict[StageState, int]]]:
         """Items per workflow, stage and state."""

@@ -6,6 +6,7 @@ One call is one atomic change. The memory store, SQLite and later PostgreSQL pas
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol, Self
@@ -13,6 +14,7 @@ from typing import Protocol, Self
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.desk import DecisionRecord, Desk, HeldDecision, Jotting, JottingKind, NewDecision, Sent
 from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.selection import Selection
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem
 from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
 from treadle_tui.engine.store.log_view import LogReads
@@ -81,8 +83,10 @@ class StoreReads(LogReads, DeskReads, Protocol):
         limit: int = 100,
         stage: str | None = None,
         states: Sequence[StageState] = (),
+        after: int | None = None,
+        is_descending: bool = False,
     ) -> list[ItemRow]:
-        """Board rows in order of submission.
+        """Board rows in order of submission, or the other way round; with `after`, counted from behind the item of that key.
 
         With `states`, only items that have a stage (the named one, else any) or one of its subtasks in one of them.
         """
@@ -94,6 +98,26 @@ class StoreReads(LogReads, DeskReads, Protocol):
 
     async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
         """How many rows `page` has for the same question."""
+        ...
+
+    async def count_selected(self, selection: Selection, now: int) -> int:
+        """How many items are selected. `now` in milliseconds: what ages are reckoned from."""
+        ...
+
+    async def select(self, selection: Selection, now: int, limit: int | None = None) -> array[int]:
+        """Keys of the items that are selected, in order; the first `limit` of them."""
+        ...
+
+    async def ids_of(self, keys: Sequence[int]) -> list[str]:
+        """Ids of the items of these keys, in their order; unknown ones are left out."""
+        ...
+
+    async def rows_of(self, keys: Sequence[int]) -> list[ItemRow]:
+        """The board rows of the items of these keys, in their order; unknown ones are left out."""
+        ...
+
+    async def place_of(self, key: int, workflow: str | None = None) -> int:
+        """How many items of the workflow, or of all, were added before the one of that key."""
         ...
 
     async def counts(self) -> dict[str, dict[str, dict[StageState, int]]]:

@@ -195,6 +195,8 @@ def cell(task: Task, by_state: Mapping[StageState, int]) -> Cell:
         attempt=task.attempt,
         version=task.version,
         updated_at=from_ms(task.updated_at),
+        started_at=moment(task.started_at),
+        completed_at=moment(task.completed_at),
         subtasks=task.subs,
         subtasks_by_state=by_state,
     )

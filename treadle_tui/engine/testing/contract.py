@@ -1,6 +1,7 @@
 """What every store must do, as tests that anybody can run against a store of their own.
 
-The tests themselves are in `contract_items`, `contract_work` and `contract_people`; here is how they are collected and called.
+The tests themselves are in `contract_items`, `contract_lists`, `contract_work` and `contract_people`; here is how they are
+collected and called.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ OpenStore = Callable[[], AbstractAsyncContextManager[Any]]
 Check = Callable[[Any], Awaitable[None]]
 
 _checks: list[Check] = []
+_PARTS = [f"treadle_tui.engine.testing.contract_{part}" for part in ("items", "lists", "work", "people")]
 
 
 def every_store(check: Check) -> Check:
@@ -54,6 +56,7 @@ def store_contract(open_store: OpenStore) -> list[ContractTest]:
         async def test_my_store_keeps_the_contract(test):
             await test()
     """
-    for part in ("items", "work", "people"):
-        importlib.import_module(f"treadle_tui.engine.testing.contract_{part}")  # registers its checks
-    return [ContractTest(getattr(check, "__name__", str(check)), check, open_store) for check in _checks]
+    for part in _PARTS:
+        importlib.import_module(part)  # registers its checks
+    checks = sorted(_checks, key=lambda check: _PARTS.index(check.__module__))
+    return [ContractTest(getattr(check, "__name__", str(check)), check, open_store) for check in checks]

@@ -29,7 +29,8 @@ from treadle_tui.engine.store.rows import (
     Worker,
 )
 from treadle_tui.engine.store.shape import WorkflowShape
-from treadle_tui.engine.store.sqlite.reader import Reader
+from treadle_tui.engine.store.sqlite.lists import SqliteLists
+from treadle_tui.engine.store.sqlite.selecting import Sql
 from treadle_tui.engine.store.sqlite.unit import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
 
 EVENTS_AT_ONCE = 1000
@@ -47,10 +48,9 @@ _STATUS = (
 )
 
 
-class SqliteReads:
+class SqliteReads(SqliteLists):
     """The reads of `StoreReads`, over a `Reader`."""
 
-    _reader: Reader
     _known_shapes: dict[int, WorkflowShape]
     _stage_names: dict[int, str]
 
@@ -177,82 +177,12 @@ class SqliteReads:
         numbers = [shape.id for shape in (await self._shapes()).values() if shape.name == workflow]
         return "i.workflow = ?", numbers or [-1]
 
-    async def page(
-        self,
-        *,
-        workflow: str | None = None,
-        offset: int = 0,
-        limit: int = 100,
-        stage: str | None = None,
-        states: Sequence[StageState] = (),
-    ) -> list[ItemRow]:
-        """Board rows in order of submission."""
-        where, parameters = await self._matching(workflow, stage, states)
-        return await self._item_rows(f"{where} ORDER BY i.key LIMIT ? OFFSET ?", [*parameters, limit, offset])
-
-    async def _matching(self, workflow: str | None, stage: str | None, states: Sequence[StageState]) -> tuple[str, list[Any]]:
-        where, parameters = await self._of_workflow(workflow)
-        if not states:
-            return where, parameters
-        shapes = await self._shapes()
-        stages = [s for shape in shapes.values() for s in shape.every if stage in (None, s.name)]
-        live = [s.id for s in stages if not s.is_removed]
-        marks, state_marks = ", ".join("?" * len(stages)), ", ".join("?" * len(states))
-        in_state = f"EXISTS (SELECT 1 FROM treadle_tasks t WHERE t.item = i.key AND t.stage IN ({marks}) AND t.state IN ({state_marks}))"
-        parameters = [*parameters, *(s.id for s in stages), *(STATE_NUMBER[state] for state in states)]
-        if StageState.PENDING in states:  # a stage nothing has happened to has no row
-            in_state += (
-                " OR EXISTS (SELECT 1 FROM treadle_stages s WHERE s.workflow = i.workflow AND s.id IN"
-                f" ({', '.join('?' * len(live))})"
-                " AND NOT EXISTS (SELECT 1 FROM treadle_tasks t WHERE t.item = i.key AND t.stage = s.id AND t.sub = 0))"
-            )
-            parameters += live
-        return f"{where} AND ({in_state})", parameters
-
     async def rows(self, item_ids: Sequence[str]) -> list[ItemRow]:
         """The board rows of these items as they stand now."""
         if not item_ids:
             return []
-        return await self._item_rows(f"i.id IN ({', '.join('?' * len(item_ids))}) ORDER BY i.key", list(item_ids))
-
-    async def _item_rows(self, condition: str, parameters: Sequence[Any]) -> list[ItemRow]:
-        shapes = await self._shapes()
-        rows = await self._reader.fetch(
-            f"WITH chosen AS (SELECT {_ITEM} FROM treadle_items i WHERE {condition})"
-            " SELECT c.key, c.id, c.workflow, x'', c.priority, c.created_at, c.flags, c.open_stages,"
-            " t.stage, t.sub > 0, t.state, t.attempt, t.version, t.updated_at, t.subs, count(*)"
-            " FROM chosen c LEFT JOIN treadle_tasks t ON t.item = c.key"
-            " GROUP BY c.key, t.stage, t.sub > 0, t.state ORDER BY c.key",
-            parameters,
-        )
-        items: dict[int, Item] = {}
-        cells: dict[int, dict[int, Task]] = {}
-        subtasks: dict[tuple[int, int], dict[StageState, int]] = {}
-        for row in rows:
-            key, stage, is_subtask, state = row[0], row[8], row[9], row[10]
-            if key not in items:
-                items[key] = item_from_row(row[:8])
-            if stage is None:
-                continue
-            if is_subtask:
-                subtasks.setdefault((key, stage), {})[STATES[state]] = row[15]
-                continue
-            task = Task(key, stage)
-            task.state, task.attempt, task.version, task.updated_at, task.subs = row[10:15]
-            cells.setdefault(key, {})[stage] = task
-        return [
-            views.item_row(
-                item,
-                shapes[item.workflow],
-                {stage: views.cell(task, subtasks.get((key, stage), {})) for stage, task in cells.get(key, {}).items()},
-            )
-            for key, item in items.items()
-        ]
-
-    async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
-        """How many rows `page` has for the same question."""
-        where, parameters = await self._matching(workflow, stage, states)
-        return int((await self._reader.fetch(f"SELECT count(*) FROM treadle_items i WHERE {where}", parameters))[0][0])
+        marks = ", ".join("?" * len(item_ids))
+        return await self._item_rows(Sql(f"FROM treadle_items i WHERE i.id IN ({marks}) ORDER BY i.key", tuple(item_ids)))
 
     async def counts(self) -> dict[str, dict[str, dict[StageState, int]]]:
         """Items per workflow, stage and state."""

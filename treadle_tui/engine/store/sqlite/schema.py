@@ -234,10 +234,27 @@ def create_review_desk(connection: sqlite3.Connection) -> None:
     )
 
 
+NOTABLE = "2, 3, 5, 6, 7"
+"""Numbers of the states that few stages are in at a time: to be retried, awaiting review, skipped, failed, cancelled."""
+
+INDEXES_FOR_LISTS = (
+    "CREATE INDEX treadle_items_of ON treadle_items (workflow)",
+    f"CREATE INDEX treadle_notable ON treadle_tasks (state, stage, item) WHERE state IN ({NOTABLE})",
+    "CREATE INDEX treadle_fanned_out ON treadle_tasks (stage, item) WHERE phase > 0 AND state = 1",
+)
+
+
+def index_lists(connection: sqlite3.Connection) -> None:
+    """Find the items of a workflow, and those with a stage in a state that few are in, without looking at every item."""
+    for statement in INDEXES_FOR_LISTS:
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("create tables", create_tables),
     ("index failures", index_failures),
     ("create review desk", create_review_desk),
+    ("index what lists ask for", index_lists),
 )
 """Ordered and named; each is applied with its record in one transaction. Only ever append."""
 

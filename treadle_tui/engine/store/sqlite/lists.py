@@ -1,0 +1,133 @@
+"""What lists of items ask of a SQLite file: pages, whole selections as keys, and the rows of a board."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from array import array
+from collections.abc import Mapping, Sequence
+
+from msgspec import json
+
+from treadle_tui.engine.selection import Selection, in_states
+from treadle_tui.engine.states import StageState
+from treadle_tui.engine.status import ItemRow
+from treadle_tui.engine.store import views
+from treadle_tui.engine.store.rows import STATES, Item, Task
+from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.sqlite.reader import Reader
+from treadle_tui.engine.store.sqlite.selecting import Sql, chosen, ordered
+from treadle_tui.engine.store.sqlite.unit import item_from_row
+
+_ITEM = "i.key, i.id, i.workflow, i.priority, i.created_at, i.flags, i.open_stages"
+_ROWS = (
+    " SELECT c.key, c.id, c.workflow, x'', c.priority, c.created_at, c.flags, c.open_stages,"
+    " t.stage, t.sub > 0, t.state, t.attempt, t.version, t.updated_at, t.subs, t.started_at, t.completed_at, count(*)"
+    " FROM chosen c LEFT JOIN treadle_tasks t ON t.item = c.key"
+    " GROUP BY c.key, t.stage, t.sub > 0, t.state ORDER BY c.key"
+)
+
+
+class SqliteLists:
+    """The reads of `StoreReads` that answer with many items."""
+
+    _reader: Reader
+
+    @abstractmethod
+    async def _shapes(self) -> Mapping[int, WorkflowShape]: ...
+
+    async def page(
+        self,
+        *,
+        workflow: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        stage: str | None = None,
+        states: Sequence[StageState] = (),
+        after: int | None = None,
+        is_descending: bool = False,
+    ) -> list[ItemRow]:
+        """Board rows in order of submission, or the other way round; with `after`, counted from behind the item of that key."""
+        selection = in_states(workflow, stage, states)._replace(is_descending=is_descending)
+        shapes = await self._shapes()
+        source, order = chosen(selection, shapes, 0), ordered(selection, shapes)
+        anchor = Sql("") if after is None else Sql(f" AND i.key {'<' if is_descending else '>'} ?", (after,))
+        rows = await self._item_rows(
+            Sql(
+                f"{source.text}{anchor.text} {order.text} LIMIT ? OFFSET ?",
+                (*source.parameters, *anchor.parameters, *order.parameters, limit, offset),
+            )
+        )
+        return rows[::-1] if is_descending else rows
+
+    async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
+        """How many rows `page` has for the same question."""
+        return await self.count_selected(in_states(workflow, stage, states), 0)
+
+    async def count_selected(self, selection: Selection, now: int) -> int:
+        """How many items are selected."""
+        source = chosen(selection, await self._shapes(), now)
+        return int((await self._reader.fetch(f"SELECT count(*) {source.text}", source.parameters))[0][0])
+
+    async def select(self, selection: Selection, now: int, limit: int | None = None) -> array[int]:
+        """Keys of the items that are selected, in order."""
+        shapes = await self._shapes()
+        source, order = chosen(selection, shapes, now), ordered(selection, shapes)
+        # One text instead of a row per item: a million rows would hold up whoever shares the interpreter with this thread.
+        rows = await self._reader.fetch(
+            f"SELECT json_group_array(key) FROM (SELECT i.key AS key {source.text} {order.text} LIMIT ?)",
+            (*source.parameters, *order.parameters, -1 if limit is None else limit),
+        )
+        return array("q", json.decode(rows[0][0], type=list[int]))
+
+    async def ids_of(self, keys: Sequence[int]) -> list[str]:
+        """Ids of the items of these keys, in their order; unknown ones are left out."""
+        rows = await self._reader.fetch(
+            "SELECT i.id FROM json_each(?) k CROSS JOIN treadle_items i ON i.key = k.value ORDER BY k.key", (_listed(keys),)
+        )
+        return [row[0] for row in rows]
+
+    async def rows_of(self, keys: Sequence[int]) -> list[ItemRow]:
+        """The board rows of the items of these keys, in their order; unknown ones are left out."""
+        rows = await self._item_rows(Sql("FROM json_each(?) k CROSS JOIN treadle_items i ON i.key = k.value", (_listed(keys),)))
+        by_key = {row.key: row for row in rows}
+        return [by_key[key] for key in keys if key in by_key]
+
+    async def place_of(self, key: int, workflow: str | None = None) -> int:
+        """How many items of the workflow were added before the one of that key."""
+        numbers = [shape.id for shape in (await self._shapes()).values() if shape.name == workflow]
+        condition = "1" if workflow is None else "i.workflow = ?"
+        parameters = [] if workflow is None else numbers or [-1]
+        rows = await self._reader.fetch(f"SELECT count(*) FROM treadle_items i WHERE {condition} AND i.key < ?", [*parameters, key])
+        return int(rows[0][0])
+
+    async def _item_rows(self, source: Sql) -> list[ItemRow]:
+        """Rows of "FROM … WHERE …" items `i`, by key."""
+        shapes = await self._shapes()
+        rows = await self._reader.fetch(f"WITH chosen AS (SELECT {_ITEM} {source.text})" + _ROWS, source.parameters)
+        items: dict[int, Item] = {}
+        cells: dict[int, dict[int, Task]] = {}
+        subtasks: dict[tuple[int, int], dict[StageState, int]] = {}
+        for row in rows:
+            key, stage, is_subtask, state = row[0], row[8], row[9], row[10]
+            if key not in items:
+                items[key] = item_from_row(row[:8])
+            if stage is None:
+                continue
+            if is_subtask:
+                subtasks.setdefault((key, stage), {})[STATES[state]] = row[17]
+                continue
+            task = Task(key, stage)
+            task.state, task.attempt, task.version, task.updated_at, task.subs, task.started_at, task.completed_at = row[10:17]
+            cells.setdefault(key, {})[stage] = task
+        return [
+            views.item_row(
+                item,
+                shapes[item.workflow],
+                {stage: views.cell(task, subtasks.get((key, stage), {})) for stage, task in cells.get(key, {}).items()},
+            )
+            for key, item in items.items()
+        ]
+
+
+def _listed(keys: Sequence[int]) -> str:
+    return json.encode(list(keys)).decode()
