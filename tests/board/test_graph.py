@@ -107,7 +107,7 @@ def test_a_fork_and_a_join_and_an_edge_that_passes_a_layer() -> None:
 
 
 @given(graphs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_lines_lead_where_the_edges_do(graph: Graph) -> None:
     picture = picture_of(graph)
 

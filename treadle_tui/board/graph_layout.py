@@ -197,9 +197,10 @@ def _place(layers: list[list[Place]], most_width: int) -> None:
     for layer in layers:
         for place in layer:
             place.x -= left
-    for layer in layers:
+    for number, layer in enumerate(layers):
+        ports = {place.port: id(place) for place in layers[number - 1]} if number else {}
         for place in layer:
-            _let_in(place)
+            _let_in(place, ports)
 
 
 def _squeeze(layers: Sequence[Sequence[Place]], most_width: int) -> None:
@@ -233,22 +234,32 @@ def _straighten(layer: Sequence[Place]) -> None:
                 break
 
 
-def _let_in(place: Place) -> None:
-    """Give every line from above a column of its own, straight below where it comes from if that can be."""
+def _let_in(place: Place, ports: Mapping[int, int]) -> None:
+    """Give every line from above a column of its own, straight below where it comes from if that can be.
+
+    `ports`: columns in which lines leave the layer above, with the `id` of whose they are; no other line comes in straight below one.
+    """
     above = sorted(place.above, key=lambda other: other.port)
     if place.is_line:
         place.entries = {id(other): place.x for other in above}
         return
-    first, last = place.x + min(2, place.width // 3), place.x + place.width - 1 - min(2, place.width // 3)
+    margin = min(2, place.width // 3)
+    first, last = place.x + margin, place.x + place.width - 1 - margin
     step = 2 if (len(above) - 1) * 2 <= last - first else 1
     columns: list[int] = []
     for number, other in enumerate(above):
-        wish = max(first, min(other.port, last)) if first <= other.port <= last or len(above) > 1 else place.port
-        columns.append(max(wish, columns[-1] + step if number else first))
+        wish = other.port if len(above) > 1 or first <= other.port <= last else place.port
+        columns.append(max(min(wish, last), columns[-1] + step if number else first))
     for number in range(len(columns) - 1, -1, -1):
         most = last if number == len(columns) - 1 else columns[number + 1] - step
         columns[number] = min(columns[number], most)
-    place.entries = {id(other): column for other, column in zip(above, columns, strict=True)}
+    taken: set[int] = set()
+    for number, (other, column) in enumerate(zip(above, columns, strict=True)):
+        kept = taken.union(columns[number + 1 :])
+        near = (column + delta for delta in (0, -1, 1, -2, 2, -3, 3))
+        free = (each for each in near if first <= each <= last and each not in kept and ports.get(each, id(other)) == id(other))
+        place.entries[id(other)] = next(free, column)
+        taken.add(place.entries[id(other)])
 
 
 def _gaps(layer: Sequence[Place]) -> list[int]:
