@@ -14,9 +14,8 @@ from treadle_tui.engine.status import ItemRow
 from treadle_tui.engine.store import views
 from treadle_tui.engine.store.rows import STATES, Item, Task
 from treadle_tui.engine.store.shape import WorkflowShape
-from treadle_tui.engine.store.sqlite.reader import Reader
+from treadle_tui.engine.store.sqlite.columns import Question, item_from_row
 from treadle_tui.engine.store.sqlite.selecting import Sql, chosen, ordered
-from treadle_tui.engine.store.sqlite.unit import item_from_row
 
 _ITEM = "i.key, i.id, i.workflow, i.priority, i.created_at, i.flags, i.open_stages"
 _ROWS = (
@@ -27,15 +26,13 @@ _ROWS = (
 )
 
 
-class SqliteLists:
-    """The reads of `StoreReads` that answer with many items."""
-
-    _reader: Reader
+class ListQuestions:
+    """The questions that are answered with many items."""
 
     @abstractmethod
-    async def _shapes(self) -> Mapping[int, WorkflowShape]: ...
+    def shapes(self) -> Question[Mapping[int, WorkflowShape]]: ...
 
-    async def page(
+    def page(
         self,
         *,
         workflow: str | None = None,
@@ -45,13 +42,13 @@ class SqliteLists:
         states: Sequence[StageState] = (),
         after: int | None = None,
         is_descending: bool = False,
-    ) -> list[ItemRow]:
+    ) -> Question[list[ItemRow]]:
         """Board rows in order of submission, or the other way round; with `after`, counted from behind the item of that key."""
         selection = in_states(workflow, stage, states)._replace(is_descending=is_descending)
-        shapes = await self._shapes()
+        shapes = yield from self.shapes()
         source, order = chosen(selection, shapes, 0), ordered(selection, shapes)
         anchor = Sql("") if after is None else Sql(f" AND i.key {'<' if is_descending else '>'} ?", (after,))
-        rows = await self._item_rows(
+        rows = yield from self.item_rows(
             Sql(
                 f"{source.text}{anchor.text} {order.text} LIMIT ? OFFSET ?",
                 (*source.parameters, *anchor.parameters, *order.parameters, limit, offset),
@@ -59,51 +56,50 @@ class SqliteLists:
         )
         return rows[::-1] if is_descending else rows
 
-    async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
+    def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> Question[int]:
         """How many rows `page` has for the same question."""
-        return await self.count_selected(in_states(workflow, stage, states), 0)
+        return (yield from self.count_selected(in_states(workflow, stage, states), 0))
 
-    async def count_selected(self, selection: Selection, now: int) -> int:
+    def count_selected(self, selection: Selection, now: int) -> Question[int]:
         """How many items are selected."""
-        source = chosen(selection, await self._shapes(), now)
-        return int((await self._reader.fetch(f"SELECT count(*) {source.text}", source.parameters))[0][0])
+        source = chosen(selection, (yield from self.shapes()), now)
+        rows = yield f"SELECT count(*) {source.text}", source.parameters
+        return int(rows[0][0])
 
-    async def select(self, selection: Selection, now: int, limit: int | None = None) -> array[int]:
+    def select(self, selection: Selection, now: int, limit: int | None = None) -> Question[array[int]]:
         """Keys of the items that are selected, in order."""
-        shapes = await self._shapes()
+        shapes = yield from self.shapes()
         source, order = chosen(selection, shapes, now), ordered(selection, shapes)
         # One text instead of a row per item: a million rows would hold up whoever shares the interpreter with this thread.
-        rows = await self._reader.fetch(
+        rows = yield (
             f"SELECT json_group_array(key) FROM (SELECT i.key AS key {source.text} {order.text} LIMIT ?)",
             (*source.parameters, *order.parameters, -1 if limit is None else limit),
         )
         return array("q", json.decode(rows[0][0], type=list[int]))
 
-    async def ids_of(self, keys: Sequence[int]) -> list[str]:
+    def ids_of(self, keys: Sequence[int]) -> Question[list[str]]:
         """Ids of the items of these keys, in their order; unknown ones are left out."""
-        rows = await self._reader.fetch(
-            "SELECT i.id FROM json_each(?) k CROSS JOIN treadle_items i ON i.key = k.value ORDER BY k.key", (_listed(keys),)
-        )
+        rows = yield "SELECT i.id FROM json_each(?) k CROSS JOIN treadle_items i ON i.key = k.value ORDER BY k.key", (_listed(keys),)
         return [row[0] for row in rows]
 
-    async def rows_of(self, keys: Sequence[int]) -> list[ItemRow]:
+    def rows_of(self, keys: Sequence[int]) -> Question[list[ItemRow]]:
         """The board rows of the items of these keys, in their order; unknown ones are left out."""
-        rows = await self._item_rows(Sql("FROM json_each(?) k CROSS JOIN treadle_items i ON i.key = k.value", (_listed(keys),)))
+        rows = yield from self.item_rows(Sql("FROM json_each(?) k CROSS JOIN treadle_items i ON i.key = k.value", (_listed(keys),)))
         by_key = {row.key: row for row in rows}
         return [by_key[key] for key in keys if key in by_key]
 
-    async def place_of(self, key: int, workflow: str | None = None) -> int:
+    def place_of(self, key: int, workflow: str | None = None) -> Question[int]:
         """How many items of the workflow were added before the one of that key."""
-        numbers = [shape.id for shape in (await self._shapes()).values() if shape.name == workflow]
+        numbers = [shape.id for shape in (yield from self.shapes()).values() if shape.name == workflow]
         condition = "1" if workflow is None else "i.workflow = ?"
         parameters = [] if workflow is None else numbers or [-1]
-        rows = await self._reader.fetch(f"SELECT count(*) FROM treadle_items i WHERE {condition} AND i.key < ?", [*parameters, key])
+        rows = yield (f"SELECT count(*) FROM treadle_items i WHERE {condition} AND i.key < ?", [*parameters, key])
         return int(rows[0][0])
 
-    async def _item_rows(self, source: Sql) -> list[ItemRow]:
+    def item_rows(self, source: Sql) -> Question[list[ItemRow]]:
         """Rows of "FROM … WHERE …" items `i`, by key."""
-        shapes = await self._shapes()
-        rows = await self._reader.fetch(f"WITH chosen AS (SELECT {_ITEM} {source.text})" + _ROWS, source.parameters)
+        shapes = yield from self.shapes()
+        rows = yield (f"WITH chosen AS (SELECT {_ITEM} {source.text})" + _ROWS, source.parameters)
         items: dict[int, Item] = {}
         cells: dict[int, dict[int, Task]] = {}
         subtasks: dict[tuple[int, int], dict[StageState, int]] = {}

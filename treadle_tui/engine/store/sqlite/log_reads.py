@@ -28,8 +28,8 @@ from treadle_tui.engine.store.log_view import (
 )
 from treadle_tui.engine.store.rows import AWAITING_REVIEW, FAILED, Item, RawEvent
 from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, item_from_row, task_from_row
 from treadle_tui.engine.store.sqlite.reader import Reader
-from treadle_tui.engine.store.sqlite.unit import TASK_COLUMNS, item_from_row, task_from_row
 
 _EVENT = "e.seq, e.at, e.kind, e.workflow, e.item, e.stage, e.subtask, e.attempt, e.data"
 _TASK = ", ".join(f"t.{column}" for column in TASK_COLUMNS) + ", t.detail"

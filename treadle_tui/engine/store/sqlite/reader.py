@@ -1,4 +1,4 @@
-"""Read-only connections: every question is one statement and one hop, and holds no transaction across an `await`."""
+"""Read-only connections: every statement of a question is one hop, and no transaction is held across an `await`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiosqlite
 
 from treadle_tui.engine.errors import StoreError
+from treadle_tui.engine.store.sqlite.columns import Question
 from treadle_tui.engine.store.sqlite.opening import BUSY_MS, sentence_of
+
+T = TypeVar("T")
 
 IDLE_CONNECTIONS = 4
 """Kept open for the next question."""
@@ -46,6 +49,16 @@ class Reader:
             raise
         await self._give_back(connection)
         return list(rows)
+
+    async def ask(self, question: Question[T]) -> T:
+        """The answer to a question; each of its statements is one hop."""
+        try:
+            statement = next(question)
+            while True:
+                statement = question.send(await self.fetch(*statement))
+        except StopIteration as end:
+            answer: T = end.value
+            return answer
 
     async def _take(self) -> aiosqlite.Connection:
         with self._guard:

@@ -1,283 +1,158 @@
-"""What anybody may ask of a `SqliteStateStore`: one statement per question, on read-only connections."""
+"""What anybody may ask of a `SqliteStateStore`: each read is a question of `questions`, asked on read-only connections."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.events import Event, Lagged
-from treadle_tui.engine.states import StageState, StageStatus, StoredItem, SubTaskStatus
+from treadle_tui.engine.selection import Selection
+from treadle_tui.engine.states import StageState, StageStatus, StoredItem
 from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
-from treadle_tui.engine.store import views
 from treadle_tui.engine.store.commits import CommitNews
-from treadle_tui.engine.store.event_codec import decode_event
-from treadle_tui.engine.store.rows import (
-    AWAITING_REVIEW,
-    CANCELLED,
-    COMPLETED,
-    FAILED,
-    SKIPPED,
-    STATE_NUMBER,
-    STATES,
-    Attempt,
-    Hold,
-    Item,
-    RawEvent,
-    Task,
-    Worker,
-)
+from treadle_tui.engine.store.rows import Hold, Item, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
-from treadle_tui.engine.store.sqlite.lists import SqliteLists
-from treadle_tui.engine.store.sqlite.selecting import Sql
-from treadle_tui.engine.store.sqlite.unit import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
-
-EVENTS_AT_ONCE = 1000
-"""Rows read by one question of `events`."""
-
-ITEMS_PER_RUN = 2
-"""Items looked at for each run that is wanted: not every one of them has come to every stage."""
-
-_TASK = ", ".join(f"t.{column}" for column in TASK_COLUMNS) + ", t.detail"
-_ITEM = "i.key, i.id, i.workflow, i.data, i.priority, i.created_at, i.flags, i.open_stages"
-_STATUS = (
-    f"SELECT {_TASK}, a.output, b.data FROM treadle_items i JOIN treadle_tasks t ON t.item = i.key"
-    " LEFT JOIN treadle_attempts a ON a.item = t.item AND a.stage = t.stage AND a.sub = t.sub AND a.number = t.out"
-    " LEFT JOIN treadle_blobs b ON typeof(a.output) = 'text' AND b.hash = a.output"
-)
+from treadle_tui.engine.store.sqlite.questions import EVENTS_AT_ONCE, Questions
+from treadle_tui.engine.store.sqlite.reader import Reader
 
 
-class SqliteReads(SqliteLists):
+class SqliteReads:
     """The reads of `StoreReads`, over a `Reader`."""
 
-    _known_shapes: dict[int, WorkflowShape]
-    _stage_names: dict[int, str]
+    _reader: Reader
+    _questions: Questions
 
     @property
     @abstractmethod
     def news(self) -> CommitNews:
         """Who is told of commits."""
 
-    # --- names ------------------------------------------------------------------------------------------------------
+    # --- what other reads are made of -------------------------------------------------------------------------------
 
     async def _shapes(self) -> Mapping[int, WorkflowShape]:
-        """Every workflow in the file; decoded again only when one has changed."""
-        rows = await self._reader.fetch("SELECT id, name, fingerprint FROM treadle_workflows ORDER BY id")
-        known = {id: (shape.name, shape.fingerprint) for id, shape in self._known_shapes.items()}
-        if known != {row[0]: (row[1], row[2]) for row in rows}:
-            stages = await self._reader.fetch("SELECT id, workflow, name FROM treadle_stages")
-            self._stage_names = {row[0]: row[2] for row in stages}
-            ids: dict[int, dict[str, int]] = {}
-            for number, workflow, name in stages:
-                ids.setdefault(workflow, {})[name] = number
-            full = await self._reader.fetch("SELECT id, name, fingerprint, shape FROM treadle_workflows ORDER BY id")
-            self._known_shapes = {row[0]: shape_from_row(row[0], row[1], row[2], row[3], ids.get(row[0], {})) for row in full}
-        return self._known_shapes
+        return await self._reader.ask(self._questions.shapes())
 
     async def _item_of(self, item_id: str) -> Item | None:
-        rows = await self._reader.fetch(f"SELECT {_ITEM} FROM treadle_items i WHERE i.id = ?", (item_id,))
-        return item_from_row(rows[0]) if rows else None
+        return await self._reader.ask(self._questions.item_of(item_id))
+
+    async def _of_workflow(self, workflow: str | None) -> tuple[str, list[Any]]:
+        return await self._reader.ask(self._questions.of_workflow(workflow))
+
+    def stage_name(self, stage: int) -> str:
+        """A stage's name by its number, also of one its workflow no longer has."""
+        return self._questions.stage_name(stage)
 
     # --- one item ---------------------------------------------------------------------------------------------------
 
     async def get_status(self, item_id: str, stage: str) -> StageStatus | None:
         """The stage's status; None for an unknown item or stage."""
-        found = await self._statuses(item_id, stage)
-        return found.get(stage)
+        return await self._reader.ask(self._questions.get_status(item_id, stage))
 
     async def get_all_statuses(self, item_id: str) -> dict[str, StageStatus]:
         """Every stage of the item by name, topological order."""
-        return await self._statuses(item_id, None)
-
-    async def _statuses(self, item_id: str, only: str | None) -> dict[str, StageStatus]:
-        shapes = await self._shapes()
-        item = await self._item_of(item_id)
-        if item is None or item.workflow not in shapes:
-            return {}
-        stages = [stage for stage in shapes[item.workflow].every if only in (None, stage.name)]
-        if not stages:
-            return {}
-        sql, parameters = f"{_STATUS} WHERE i.key = ?", [item.key]
-        if only is not None:
-            sql += " AND t.stage = ?"
-            parameters.append(stages[0].id)
-        rows = await self._reader.fetch(f"{sql} ORDER BY t.stage, t.sub", parameters)
-        tasks: dict[int, tuple[Task, bytes | None]] = {}
-        subtasks: dict[int, list[SubTaskStatus]] = {}
-        for row in rows:
-            task, output = task_from_row(row[:-2]), _output(row[-2], row[-1])
-            output = _standing(task, output)
-            if task.sub:
-                subtasks.setdefault(task.stage, []).append(views.subtask_status(task, output))
-            else:
-                tasks[task.stage] = task, output
-        return {
-            stage.name: views.stage_status(*tasks[stage.id], subtasks.get(stage.id, ()))
-            if stage.id in tasks
-            else views.pending_status(item.created_at)
-            for stage in stages
-            if stage.id in tasks or not stage.is_removed
-        }
+        return await self._reader.ask(self._questions.get_all_statuses(item_id))
 
     async def get_attempts(self, item_id: str, stage: str, subtask: str | None = None) -> list[AttemptRecord]:
         """Every attempt, oldest first."""
-        shapes = await self._shapes()
-        item = await self._item_of(item_id)
-        shape = None if item is None else shapes[item.workflow].by_name.get(stage)
-        if item is None or shape is None:
-            return []
-        which, parameters = ("t.sub = 0", []) if subtask is None else ("t.sub > 0 AND t.name = ?", [subtask])
-        tasks = await self._reader.fetch(
-            f"SELECT {_TASK} FROM treadle_tasks t WHERE t.item = ? AND t.stage = ? AND {which}", [item.key, shape.id, *parameters]
-        )
-        if not tasks:
-            return []
-        task = task_from_row(tasks[-1])
-        rows = await self._reader.fetch(
-            "SELECT a.number, a.started_at, a.completed_at, a.outcome, a.detail, a.output, b.data FROM treadle_attempts a"
-            " LEFT JOIN treadle_blobs b ON typeof(a.output) = 'text' AND b.hash = a.output"
-            " WHERE a.item = ? AND a.stage = ? AND a.sub = ? ORDER BY a.number",
-            task.key,
-        )
-        return views.with_running([_attempt(task, row) for row in rows], task)
+        return await self._reader.ask(self._questions.get_attempts(item_id, stage, subtask))
 
     async def get_item(self, item_id: str) -> StoredItem | None:
         """The item; None when there is none of that id."""
-        item = await self._item_of(item_id)
-        return None if item is None else views.stored_item(item, (await self._shapes())[item.workflow].name)
+        return await self._reader.ask(self._questions.get_item(item_id))
 
     # --- many items -------------------------------------------------------------------------------------------------
 
     async def query_items(self, stage: str, state: StageState, workflow: str | None = None) -> list[str]:
         """Ids of the items whose stage of that name is in that state, oldest first."""
-        found: list[tuple[int, str]] = []
-        for shape in (await self._shapes()).values():
-            if stage not in shape.by_name or workflow not in (None, shape.name):
-                continue
-            number = shape.by_name[stage].id
-            missing = " OR t.state IS NULL" if state is StageState.PENDING and not shape.by_name[stage].is_removed else ""
-            rows = await self._reader.fetch(
-                "SELECT i.key, i.id FROM treadle_items i LEFT JOIN treadle_tasks t ON t.item = i.key AND t.stage = ? AND t.sub = 0"
-                f" WHERE i.workflow = ? AND (t.state = ?{missing})",
-                (number, shape.id, STATE_NUMBER[state]),
-            )
-            found += rows
-        return [item_id for _, item_id in sorted(found)]
+        return await self._reader.ask(self._questions.query_items(stage, state, workflow))
 
     async def list_items(self, workflow: str | None = None) -> list[str]:
         """Ids in the order of submission."""
-        where, parameters = await self._of_workflow(workflow)
-        rows = await self._reader.fetch(f"SELECT i.id FROM treadle_items i WHERE {where} ORDER BY i.key", parameters)
-        return [row[0] for row in rows]
+        return await self._reader.ask(self._questions.list_items(workflow))
 
-    async def _of_workflow(self, workflow: str | None) -> tuple[str, list[Any]]:
-        if workflow is None:
-            return "1", []
-        numbers = [shape.id for shape in (await self._shapes()).values() if shape.name == workflow]
-        return "i.workflow = ?", numbers or [-1]
+    async def page(
+        self,
+        *,
+        workflow: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        stage: str | None = None,
+        states: Sequence[StageState] = (),
+        after: int | None = None,
+        is_descending: bool = False,
+    ) -> list[ItemRow]:
+        """Board rows in order of submission, or the other way round; with `after`, counted from behind the item of that key."""
+        question = self._questions.page(
+            workflow=workflow, offset=offset, limit=limit, stage=stage, states=states, after=after, is_descending=is_descending
+        )
+        return await self._reader.ask(question)
 
     async def rows(self, item_ids: Sequence[str]) -> list[ItemRow]:
         """The board rows of these items as they stand now."""
-        if not item_ids:
-            return []
-        marks = ", ".join("?" * len(item_ids))
-        return await self._item_rows(Sql(f"FROM treadle_items i WHERE i.id IN ({marks}) ORDER BY i.key", tuple(item_ids)))
+        return await self._reader.ask(self._questions.rows(item_ids))
+
+    async def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> int:
+        """How many rows `page` has for the same question."""
+        return await self._reader.ask(self._questions.count_items(workflow=workflow, stage=stage, states=states))
+
+    async def count_selected(self, selection: Selection, now: int) -> int:
+        """How many items are selected."""
+        return await self._reader.ask(self._questions.count_selected(selection, now))
+
+    async def select(self, selection: Selection, now: int, limit: int | None = None) -> array[int]:
+        """Keys of the items that are selected, in order."""
+        return await self._reader.ask(self._questions.select(selection, now, limit))
+
+    async def ids_of(self, keys: Sequence[int]) -> list[str]:
+        """Ids of the items of these keys, in their order; unknown ones are left out."""
+        return await self._reader.ask(self._questions.ids_of(keys))
+
+    async def rows_of(self, keys: Sequence[int]) -> list[ItemRow]:
+        """The board rows of the items of these keys, in their order; unknown ones are left out."""
+        return await self._reader.ask(self._questions.rows_of(keys))
+
+    async def place_of(self, key: int, workflow: str | None = None) -> int:
+        """How many items of the workflow were added before the one of that key."""
+        return await self._reader.ask(self._questions.place_of(key, workflow))
 
     async def counts(self) -> dict[str, dict[str, dict[StageState, int]]]:
         """Items per workflow, stage and state."""
-        shapes = await self._shapes()
-        kept: dict[int, dict[StageState, int]] = {}
-        for stage, state, count in await self._reader.fetch("SELECT stage, state, n FROM treadle_counts WHERE is_subtask = 0 AND n > 0"):
-            kept.setdefault(stage, {})[STATES[state]] = count
-        return {shape.name: {stage.name: kept.get(stage.id, {}) for stage in shape.every} for shape in shapes.values()}
+        return await self._reader.ask(self._questions.counts())
 
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
-        shapes = await self._shapes()
-        where, parameters = await self._of_workflow(workflow)
-        rows = await self._reader.fetch(
-            f"SELECT i.id, i.workflow, {_TASK} FROM treadle_tasks t JOIN treadle_items i ON i.key = t.item"
-            f" WHERE t.state = {AWAITING_REVIEW} AND {where} ORDER BY t.updated_at, t.item, t.stage, t.sub",
-            parameters,
-        )
-        return [views.pending_review(row[0], shapes[row[1]], task_from_row(row[2:])) for row in rows]
+        return await self._reader.ask(self._questions.pending_reviews(workflow))
 
     async def stage_runs(self, workflow: str, limit: int = 200) -> dict[str, list[StageRun]]:
         """The stages that have ended, newest items first, at most `limit` of each."""
-        shape = next((shape for shape in (await self._shapes()).values() if shape.name == workflow), None)
-        if shape is None:
-            return {}
-        newest = views.stage_runs(await self._run_rows(shape, limit, "DESC"), shape, limit)
-        if all(newest.values()):
-            return newest
-        oldest = views.stage_runs(await self._run_rows(shape, limit, "ASC"), shape, limit)
-        return {name: runs or oldest[name] for name, runs in newest.items()}
-
-    async def _run_rows(self, shape: WorkflowShape, limit: int, order: str) -> list[views.RunRow]:
-        marks = ", ".join("?" * len(shape.stages))
-        rows = await self._reader.fetch(
-            f"WITH chosen AS (SELECT key FROM treadle_items WHERE workflow = ? AND key <= (SELECT max(item) FROM treadle_attempts)"
-            f" ORDER BY key {order} LIMIT ?)"
-            " SELECT t.item, t.stage, t.state, t.completed_at, t.extra, t.detail, a.number, a.started_at, a.completed_at,"
-            " coalesce(instr(a.detail, ?), 0) FROM chosen c"
-            f" JOIN treadle_tasks t ON t.item = c.key AND t.stage IN ({marks}) AND t.sub = 0"
-            f" AND t.state IN ({COMPLETED}, {SKIPPED}, {FAILED}, {CANCELLED})"
-            " JOIN treadle_attempts a ON a.item = t.item AND a.stage = t.stage AND a.sub = 0"
-            f" ORDER BY t.item {order}, t.stage, a.number",
-            (shape.id, limit * ITEMS_PER_RUN, views.SENT_BACK, *(stage.id for stage in shape.stages)),
-        )
-        return [views.RunRow._make((*row[:-1], bool(row[-1]))) for row in rows]
+        return await self._reader.ask(self._questions.stage_runs(workflow, limit))
 
     async def dependencies(self, workflow: str) -> dict[str, list[str]]:
         """What each stage of a workflow directly depends on, topological order."""
-        return next((shape.dependencies() for shape in (await self._shapes()).values() if shape.name == workflow), {})
+        return await self._reader.ask(self._questions.dependencies(workflow))
 
     async def stage_names(self, workflow: str | None = None) -> dict[str, list[str]]:
         """Stages of every workflow the store knows, topological order; then those that were removed with work in them."""
-        shapes = [shape for shape in (await self._shapes()).values() if workflow in (None, shape.name)]
-        unfinished = await self._unfinished_stages() if any(shape.removed for shape in shapes) else set()
-        return {shape.name: [stage.name for stage in shape.every if not stage.is_removed or stage.id in unfinished] for shape in shapes}
-
-    async def _unfinished_stages(self) -> set[int]:
-        rows = await self._reader.fetch(
-            f"SELECT DISTINCT stage FROM treadle_counts WHERE is_subtask = 0 AND n > 0 AND state NOT IN ({COMPLETED}, {SKIPPED})"
-        )
-        return {row[0] for row in rows}
+        return await self._reader.ask(self._questions.stage_names(workflow))
 
     # --- events -----------------------------------------------------------------------------------------------------
 
     async def events(self, since: int = 0, item_id: str | None = None) -> AsyncIterator[Event | Lagged]:
         """The durable events after `since`, in commit order; ends with the last one there is."""
-        condition, parameters = "e.seq > ?", [0]
-        if item_id is not None:
-            item = await self._item_of(item_id)
-            if item is None:
-                return
-            condition, parameters = "e.item = ? AND e.seq > ?", [item.key, 0]
         while True:
-            parameters[-1] = since
-            rows = await self._reader.fetch(
-                "SELECT e.seq, e.at, e.kind, e.workflow, e.item, e.stage, e.subtask, e.attempt, e.data, i.id FROM treadle_events e"
-                f" LEFT JOIN treadle_items i ON i.key = e.item WHERE {condition} ORDER BY e.seq LIMIT {EVENTS_AT_ONCE}",
-                parameters,
-            )
-            shapes = await self._shapes()
-            ids = {row[4]: row[9] or "" for row in rows}
-            names = {number: shape.name for number, shape in shapes.items()}
-            for row in rows:
-                yield decode_event(RawEvent(*row[:9]), names.__getitem__, ids.__getitem__, self.stage_name)
-            if len(rows) < EVENTS_AT_ONCE:
+            batch = await self._reader.ask(self._questions.event_batch(since, item_id))
+            for event in batch:
+                yield event
+                since = max(since, getattr(event, "seq", 0))
+            if len(batch) < EVENTS_AT_ONCE:
                 return
-            since = rows[-1][0]
-
-    def stage_name(self, stage: int) -> str:
-        """A stage's name by its number, also of one its workflow no longer has."""
-        return self._stage_names.get(stage, "")
 
     async def last_seq(self) -> int:
         """The `seq` of the newest event."""
-        return int((await self._reader.fetch("SELECT value FROM treadle_meta WHERE key = 'last_seq'"))[0][0])
+        return await self._reader.ask(self._questions.last_seq())
 
     async def changed(self, since: int, timeout: float) -> int:
         """Wait for an event after `since`, by this process or another; the newest `seq`."""
@@ -293,28 +168,8 @@ class SqliteReads(SqliteLists):
 
     async def workers(self) -> list[Worker]:
         """Every engine that may hold leases."""
-        return [Worker(*row) for row in await self._reader.fetch("SELECT id, uuid, host, pid, pid_start, beat FROM treadle_workers")]
+        return await self._reader.ask(self._questions.workers())
 
     async def holds(self) -> dict[int, Hold]:
         """Stages that start no more, by number."""
-        return {row[0]: Hold(*row) for row in await self._reader.fetch("SELECT stage, condition FROM treadle_holds")}
-
-
-def _output(stored: Any, blob: bytes | None) -> bytes | None:
-    return unpack(blob) if isinstance(stored, str) and blob is not None else stored
-
-
-def _standing(task: Task, output: bytes | None) -> bytes | None:
-    """The edit of it, when a decision holds one."""
-    if task.out >= 0:
-        return output
-    from treadle_tui.engine.codec import encode_json
-
-    return encode_json(task.detail["decision"]["output"])
-
-
-def _attempt(task: Task, row: Sequence[Any]) -> AttemptRecord:
-    attempt = Attempt(task.item, task.stage, task.sub, row[0])
-    attempt.started_at, attempt.completed_at, attempt.outcome, attempt.raw_detail = row[1:5]
-    attempt.output = _output(row[5], row[6])
-    return views.attempt_record(attempt)
+        return await self._reader.ask(self._questions.holds())

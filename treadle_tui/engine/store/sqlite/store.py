@@ -15,6 +15,7 @@ from treadle_tui.engine.store.event_codec import decode_event
 from treadle_tui.engine.store.rows import RawEvent
 from treadle_tui.engine.store.sqlite.desk import SqliteDeskReads
 from treadle_tui.engine.store.sqlite.log_reads import SqliteLogReads
+from treadle_tui.engine.store.sqlite.questions import Questions
 from treadle_tui.engine.store.sqlite.reader import Reader
 from treadle_tui.engine.store.sqlite.reads import SqliteReads
 from treadle_tui.engine.store.sqlite.watcher import Watcher
@@ -34,8 +35,7 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, DeskVerbs, 
     def __init__(self, path: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
         self.path = path
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._known_shapes = {}
-        self._stage_names = {}
+        self._questions = Questions()
         self._news = CommitNews(self)
         self._writer = Writer(path, synchronous, self._publish, lambda: self.before_commit())
         self._reader = Reader(path)

@@ -13,10 +13,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from treadle_tui.engine.codec import decode_json, encode_json
+from treadle_tui.engine.codec import encode_json
 from treadle_tui.engine.store.results import Situation, Standing, Statement
 from treadle_tui.engine.store.rows import Attempt, Hold, Item, RawEvent, Row, Task, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
 from treadle_tui.engine.store.sqlite.desk import SqliteDesk
 from treadle_tui.engine.store.statements import Guard
 from treadle_tui.engine.store.unit import Unit
@@ -26,33 +27,6 @@ BIG_OUTPUT = 64 * 1024
 CACHED_ROWS = 50_000
 """Tasks and attempts kept between transactions; beyond that all are let go and read again when asked for."""
 
-TASK_COLUMNS = [
-    "item",
-    "stage",
-    "sub",
-    "state",
-    "ready",
-    "attempt",
-    "is_open",
-    "open_deps",
-    "fence",
-    "version",
-    "out",
-    "updated_at",
-    "started_at",
-    "completed_at",
-    "worker",
-    "due_at",
-    "priority",
-    "turn",
-    "extra",
-    "interruptions",
-    "phase",
-    "subs",
-    "open_subs",
-    "failed_subs",
-    "name",
-]
 _TASK_SELECT = f"SELECT {', '.join(TASK_COLUMNS)}, detail FROM treadle_tasks"
 _TASK_WRITE = (
     f"INSERT OR REPLACE INTO treadle_tasks ({', '.join(TASK_COLUMNS)}, detail) VALUES ({', '.join('?' * (len(TASK_COLUMNS) + 1))})"
@@ -83,32 +57,6 @@ def _standings(rows: str | None) -> tuple[Standing, ...]:
 
 class BatchLost(Exception):
     """The transaction cannot go on as it is; everything in it must be done again, this verb by itself."""
-
-
-def task_from_row(row: Sequence[Any]) -> Task:
-    """A task of the columns of `_TASK_SELECT`."""
-    task = Task(row[0], row[1], row[2])
-    for name, value in zip(TASK_COLUMNS, row, strict=False):
-        setattr(task, name, value)
-    task.raw_detail = row[-1]
-    return task
-
-
-def item_from_row(row: Sequence[Any]) -> Item:
-    """An item of the columns of `_ITEM_SELECT`."""
-    item = Item(row[0], row[1], row[2], row[3], row[4], row[5])
-    item.flags, item.open_stages = row[6], row[7]
-    return item
-
-
-def shape_from_row(id: int, name: str, fingerprint: str, shape: bytes, ids: Mapping[str, int]) -> WorkflowShape:
-    """A workflow's shape of its stored columns."""
-    return WorkflowShape.assemble(id, name, fingerprint, decode_json(shape), ids)
-
-
-def unpack(compressed: bytes) -> bytes:
-    """A big output as it was."""
-    return zlib.decompress(compressed)
 
 
 class SqliteUnit(Unit):
