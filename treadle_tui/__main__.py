@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
+    from treadle_tui.cli.settings_files import LoadedSettings
 
 
-def start_screen(db: Path, workflows: LoadedWorkflows, reviewer: str) -> int:
+def start_screen(db: Path, workflows: LoadedWorkflows, reviewer: str, settings: LoadedSettings) -> int:
     """Open the full screen on a database; the exit code once it is closed."""
     from treadle_tui.app import run_app
 
-    return run_app(db, workflows, reviewer)
+    return run_app(db, workflows, reviewer, settings)
 
 
 def main() -> None:

@@ -10,9 +10,10 @@ from treadle_tui.last_resort import LastResort
 
 if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
+    from treadle_tui.cli.settings_files import LoadedSettings
 
 
-def run_app(db: Path, loaded: LoadedWorkflows, reviewer: str) -> int:
+def run_app(db: Path, loaded: LoadedWorkflows, reviewer: str, settings: LoadedSettings) -> int:
     """Open the full screen on a database; the exit code once it is closed.
 
     Garbage is not collected until the first rows are on the screen: nothing made so far is garbage, and looking for it takes 10 ms
@@ -22,8 +23,8 @@ def run_app(db: Path, loaded: LoadedWorkflows, reviewer: str) -> int:
     from treadle_tui.full_screen import TreadleApp
 
     last_resort = LastResort()
-    app = TreadleApp(db, loaded, reviewer, last_resort=last_resort)
-    app.run()
+    app = TreadleApp(db, loaded, reviewer, settings=settings, last_resort=last_resort)
+    app.run(mouse=settings.settings.mouse)
     last_resort.disarm()
     if app.unopened:
         from treadle_tui.cli.failures import complain

@@ -20,6 +20,8 @@ from textual.geometry import Size
 from textual.message import Message
 
 from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.cli.settings import Settings
+from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.daemon_thread import in_daemon_thread
 from treadle_tui.main_screens import BOARD, MAIN_SCREENS, MainScreenEntry, MainScreens
 from treadle_tui.screens.board_screen import BoardScreen
@@ -82,6 +84,7 @@ class TreadleApp(App[int]):
         loaded: LoadedWorkflows,
         reviewer: str,
         *,
+        settings: LoadedSettings | None = None,
         open_store: OpensStore | None = None,
         last_resort: LastResort | None = None,
     ) -> None:
@@ -93,6 +96,8 @@ class TreadleApp(App[int]):
         self.db = db
         self.loaded = loaded
         self.reviewer = reviewer
+        self.loaded_settings = settings or LoadedSettings()
+        """What the person has set, where, and what of it was wrong."""
         self.open_store = open_store
         self.board_screen = BoardScreen(str(db))
         self.workbench: Workbench | None = None
@@ -103,9 +108,27 @@ class TreadleApp(App[int]):
         self._is_leaving = False
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = COLOURLESS_THEME if self.no_color else DEFAULT_THEME
+        self._problems = list(self.loaded_settings.problems)
+        self.theme = self._theme_set() or (COLOURLESS_THEME if self.no_color else DEFAULT_THEME)
         # Textual turns colours into greys for NO_COLOR; what is asked for is none.
         self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
+
+    @property
+    def settings(self) -> Settings:
+        """What the person has set."""
+        return self.loaded_settings.settings
+
+    def _theme_set(self) -> str:
+        """The theme that was asked for; empty when none was, or there is none of that name."""
+        name = self.settings.theme
+        if not name or name in self.available_themes:
+            return name
+        from treadle_tui.engine.errors import nearest
+
+        known = sorted(self.available_themes, key=lambda each: (not each.startswith("treadle-"), each))
+        because = f"cannot be {name!r}: there is none of that name; {nearest(name, known)}"
+        self._problems.append(self.loaded_settings.refused("theme", because))
+        return ""
 
     # beginning ------------------------------------------------------------------------------------------------------------------
 
@@ -122,6 +145,8 @@ class TreadleApp(App[int]):
     def on_ready(self) -> None:
         """The first frame has been painted: open the database."""
         self.run_worker(self._open(), group="open")
+        for problem in self._problems:
+            self.notify(problem, title="A setting is not used", severity="warning", markup=False, timeout=12)
 
     async def _open(self) -> None:
         self.workbench = await in_daemon_thread(_make_workbench, self)

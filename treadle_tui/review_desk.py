@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from treadle_tui.board.history_outline import decision_words
 from treadle_tui.board.review_subject import ReviewSubject, review_subject
 from treadle_tui.board.time_text import age
+from treadle_tui.cli.settings import Settings
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.errors import ReviewConflict
 from treadle_tui.engine.review import ReviewData, ReviewDecision
@@ -27,11 +28,19 @@ FindWorkflow = Callable[[str], "Workflow | None"]
 class ReviewDesk:
     """Reads and decides for one person."""
 
-    def __init__(self, host: EngineHost, reviewer: str, find_workflow: FindWorkflow, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        host: EngineHost,
+        reviewer: str,
+        find_workflow: FindWorkflow,
+        now: Callable[[], datetime],
+        settings: Settings | None = None,
+    ) -> None:
         self._host = host
         self._reviewer = reviewer
         self._find_workflow = find_workflow
         self._now = now
+        self._settings = settings or Settings()
 
     @property
     def _store(self) -> StoreReads:
@@ -58,7 +67,7 @@ class ReviewDesk:
             hide.status(status),
             [hide.attempt(attempt) for attempt in attempts],
             max_attempts=budget.max_attempts if budget else None,
-            reasons=policy.reasons if policy else (),
+            reasons=self._settings.reasons_for(workflow, stage, tuple(policy.reasons) if policy else ()),
         )
 
     async def history(self, item_id: str) -> ItemHistory | None:

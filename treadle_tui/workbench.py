@@ -55,7 +55,7 @@ class Workbench:
         from treadle_tui.review_desk import ReviewDesk
 
         if self._review_desk is None:
-            self._review_desk = ReviewDesk(self.host, self._app.reviewer, self._workflow, utc_now)
+            self._review_desk = ReviewDesk(self.host, self._app.reviewer, self._workflow, utc_now, self._app.settings)
         return self._review_desk
 
     @property

@@ -81,6 +81,7 @@ def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TREADLE_DB", raising=False)
     monkeypatch.setenv("TREADLE_REVIEWER", "ana")
     monkeypatch.setenv("TREADLE_LOG", str(tmp_path / "log" / "treadle.log"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import Call, program
 from treadle_tui import __version__
 from treadle_tui.cli.main import run_command_line
+from treadle_tui.cli.settings import Settings
 
 
 def test_workflows_are_listed_with_what_add_takes_and_where_they_are_from(treadle: Call, folder: Path) -> None:
@@ -97,7 +98,7 @@ def test_the_environment_names_database_and_reviewer_when_no_option_does(
 
     out = capsys.readouterr().out
     assert str(db) in out
-    assert out.rstrip().endswith("carla")
+    assert "reviewer   carla\n" in out
 
 
 def test_the_reviewer_is_the_login_name_when_nothing_else_says(treadle: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,8 +132,9 @@ def test_without_a_verb_the_screen_is_started_with_database_workflows_and_review
 
     code = run_command_line(["--db", str(db), "--as", "ben"], start_screen)
 
-    ((path, workflows, reviewer),) = started
+    ((path, workflows, reviewer, settings),) = started
     assert (code, path, reviewer) == (7, db, "ben")
+    assert settings.settings == Settings(reviewer="ana")
     assert not workflows.is_loaded, "the first paint does not wait for workflow files"
     assert not db.exists(), "nor is anything made before the screen does it"
     assert "papers" in [workflow.name for workflow in workflows.load().workflows]

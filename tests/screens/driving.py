@@ -17,6 +17,7 @@ from tests.widgets.screen_text import line_with, screen_lines, screen_text
 from treadle_tui.board.board import Board
 from treadle_tui.board.standing import Phase
 from treadle_tui.cli.loader import LoadedWorkflows, Problem
+from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.engine import MemoryStateStore, ReviewDecision, StageStatus, Workflow
 from treadle_tui.full_screen import TreadleApp
 from treadle_tui.workbench import Workbench
@@ -127,6 +128,7 @@ async def running(
     problems: Iterable[Problem] = (),
     waits_for: Phase = Phase.RUNNING,
     app_type: type[TreadleApp] = TreadleApp,
+    settings: LoadedSettings | None = None,
 ) -> AsyncIterator[Driver]:
     """The program on a store in memory, its engine running, with `items` submitted to the first workflow."""
     store = store or MemoryStateStore()
@@ -134,7 +136,7 @@ async def running(
     async def open_store() -> Any:
         return store
 
-    app = app_type(Path("work.db"), Found(workflows, problems), "ana", open_store=open_store)
+    app = app_type(Path("work.db"), Found(workflows, problems), "ana", settings=settings, open_store=open_store)
     app.board_screen._now = cast("Callable[[], float]", iter(range(10**9)).__next__)  # a second between any two keys: none is a slip
     async with app.run_test(size=size, notifications=True) as pilot:
         driver = Driver(app, pilot)

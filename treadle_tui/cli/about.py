@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
 
 if TYPE_CHECKING:
+    from treadle_tui.cli.settings_files import LoadedSettings
     from treadle_tui.engine.workflow import Workflow
 
 
@@ -38,18 +39,20 @@ def workflows(invocation: Invocation, as_json: bool) -> None:
         say(f"! {problem}")
 
 
-@click.command(short_help="Print every path the program uses.")
+@click.command(short_help="Print every path and every setting.")
 @shared_options()
 @json_option
 @pass_invocation
 def info(invocation: Invocation, as_json: bool) -> None:
-    """Print the version, every path the program uses, and who it takes you for."""
+    """Print the version, every path the program uses, who it takes you for, and every setting with where it is from."""
     from treadle_tui import __version__
-    from treadle_tui.cli.output import say_facts, say_json
+    from treadle_tui.cli.output import say, say_facts, say_json, say_table
     from treadle_tui.cli.paths import log_file
+    from treadle_tui.cli.settings_files import shown
 
     db = invocation.named_database
     places = invocation.workflows().places
+    loaded = invocation.settings(complains=False)
     facts = {
         "version": __version__,
         "database": str(db.absolute()) if db else None,
@@ -57,6 +60,9 @@ def info(invocation: Invocation, as_json: bool) -> None:
         "log": str(log_file()),
         "workflows": [place.target for place in places],
         "reviewer": invocation.reviewer,
+        "settings_files": [{"path": str(each.path), "why": each.why, "exists": each.path.is_file()} for each in loaded.places],
+        "settings": [{"name": name, "value": value, "source": source} for name, value, source in _settings(loaded)],
+        "settings_problems": list(loaded.problems),
     }
     if as_json:
         say_json(facts)
@@ -65,7 +71,29 @@ def info(invocation: Invocation, as_json: bool) -> None:
     rows += [("log", str(log_file()))]
     rows += [("workflows" if index == 0 else "", f"{place.target} ({place.why})") for index, place in enumerate(places)]
     rows += [("reviewer", invocation.reviewer)]
+    rows += [
+        ("settings" if index == 0 else "", f"{each.path} ({each.why}{'' if each.path.is_file() else '; not there'})")
+        for index, each in enumerate(loaded.places)
+    ]
     say_facts(rows)
+    say()
+    say_table(("SETTING", "VALUE", "FROM"), [(name, shown(value), source) for name, value, source in _settings(loaded)])
+    for problem in loaded.problems:
+        say(f"! {problem}")
+
+
+def _settings(loaded: LoadedSettings) -> list[tuple[str, Any, str]]:
+    """Name, value and source of every setting; a table's entries one by one."""
+    from treadle_tui.cli.settings import SETTINGS
+
+    lines: list[tuple[str, Any, str]] = []
+    for setting in SETTINGS:
+        value = getattr(loaded.settings, setting.field)
+        if setting.kind.is_table:
+            lines += [(f"{setting.name}.{entry}", each, loaded.source(f"{setting.name}.{entry}")) for entry, each in value.items()]
+        else:
+            lines.append((setting.name, value, loaded.source(setting.name)))
+    return lines
 
 
 def _kind(invocation: Invocation) -> str | None:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from treadle_tui.cli.failures import BadInput
+from treadle_tui.cli.failures import BadInput, complain
 
 if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
+    from treadle_tui.cli.settings_files import LoadedSettings
 
-    StartScreen = Callable[[Path, LoadedWorkflows, str], int]
+    StartScreen = Callable[[Path, LoadedWorkflows, str, LoadedSettings], int]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +33,9 @@ class Invocation:
     db: str | None = None
     workflow_places: tuple[str, ...] = ()
     reviewer_option: str | None = None
+    setting_options: dict[str, str] = field(default_factory=dict)
+    """Values of settings that were given on the command line, by name."""
+    _settings: LoadedSettings | None = None
 
     @property
     def named_database(self) -> Path | None:
@@ -67,9 +71,23 @@ class Invocation:
         with contextlib.redirect_stdout(sys.stderr):
             return self.workflows().load()
 
+    def settings(self, *, complains: bool = True) -> LoadedSettings:
+        """The settings, read once; what is wrong in a file goes to standard error, unless the caller tells it elsewhere.
+
+        Raises:
+            BadInput: an option names no setting, or a value it cannot have.
+        """
+        if self._settings is None:
+            from treadle_tui.cli.settings_files import load_settings
+
+            self._settings = load_settings(self.named_database, self.setting_options)
+            for problem in self._settings.problems if complains else ():
+                complain(problem)
+        return self._settings
+
     @property
     def reviewer(self) -> str:
-        """Who decides: `--as`, else `TREADLE_REVIEWER`, else the login name; never empty.
+        """Who decides: `--as`, else the setting, which `TREADLE_REVIEWER` overrides, else the login name; never empty.
 
         Raises:
             BadInput: `--as` was given without a name.
@@ -78,7 +96,7 @@ class Invocation:
             if not self.reviewer_option.strip():
                 raise BadInput("--as needs a name: who is deciding?")
             return self.reviewer_option.strip()
-        return os.environ.get("TREADLE_REVIEWER", "").strip() or _login_name()
+        return self.settings().settings.reviewer.strip() or _login_name()
 
 
 def _login_name() -> str:
@@ -96,7 +114,19 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
         return
     if parameter.name == "workflow_places":
         value = (*invocation.workflow_places, *value)
+    if parameter.name == "setting_options":
+        value = {**invocation.setting_options, **dict(_named_value(each) for each in value)}
+    if parameter.name == "theme":
+        invocation.setting_options["theme"] = value
+        return
     setattr(invocation, str(parameter.name), value)
+
+
+def _named_value(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip():
+        raise BadInput(f"--set needs a name and a value, such as review.undo_seconds=8, not {text!r}")
+    return name.strip(), value.strip()
 
 
 def shared_options(*, hidden: bool = True) -> Callable[[F], F]:
@@ -106,9 +136,13 @@ def shared_options(*, hidden: bool = True) -> Callable[[F], F]:
         return click.option(*names, help=help, callback=_keep, expose_value=False, hidden=hidden, **more)
 
     def add(command: F) -> F:
-        command = option("--as", "reviewer_option", metavar="NAME", help="Who decides. Default: $TREADLE_REVIEWER, else the login name.")(
-            command
-        )
+        command = option(
+            "--set", "setting_options", metavar="NAME=VALUE", multiple=True, help="A setting for this run; docs/settings.md lists them."
+        )(command)
+        command = option("--theme", "theme", metavar="NAME", help="Colours of the full screen, for this run.")(command)
+        command = option(
+            "--as", "reviewer_option", metavar="NAME", help="Who decides. Default: $TREADLE_REVIEWER, a setting, else the login name."
+        )(command)
         command = option(
             "--workflows",
             "workflow_places",

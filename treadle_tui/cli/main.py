@@ -85,7 +85,8 @@ def _open_screen(invocation: Invocation) -> int:
         )
     allow_writing(db)
     assert invocation.start_screen is not None
-    return invocation.start_screen(db, invocation.workflows(), invocation.reviewer)
+    settings = invocation.settings(complains=False)
+    return invocation.start_screen(db, invocation.workflows(), invocation.reviewer, settings)
 
 
 def _is_terminal() -> bool:
