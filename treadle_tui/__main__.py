@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from treadle_tui.cli.settings_files import LoadedSettings
 
 
-def start_screen(db: Path, workflows: LoadedWorkflows, reviewer: str, settings: LoadedSettings) -> int:
+def start_screen(db: Path, workflows: LoadedWorkflows, reviewer: str, settings: LoadedSettings, attachment: str = "run") -> int:
     """Open the full screen on a database; the exit code once it is closed."""
     from treadle_tui.app import run_app
 
-    return run_app(db, workflows, reviewer, settings)
+    return run_app(db, workflows, reviewer, settings, attachment)
 
 
 def main() -> None:

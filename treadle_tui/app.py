@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from treadle_tui.cli.settings_files import LoadedSettings
 
 
-def run_app(db: Path, loaded: LoadedWorkflows, reviewer: str, settings: LoadedSettings) -> int:
-    """Open the full screen on a database; the exit code once it is closed.
+def run_app(db: Path, loaded: LoadedWorkflows, reviewer: str, settings: LoadedSettings, attachment: str = "run") -> int:
+    """Open the full screen on a database; the exit code once it is closed. `attachment`: a value of `board.standing.Attachment`.
 
     Garbage is not collected until the first rows are on the screen: nothing made so far is garbage, and looking for it takes 10 ms
     of the 180 to the first paint.
     """
     gc.disable()
+    from treadle_tui.board.standing import Attachment
     from treadle_tui.full_screen import TreadleApp
 
     last_resort = LastResort()
-    app = TreadleApp(db, loaded, reviewer, settings=settings, last_resort=last_resort)
+    app = TreadleApp(db, loaded, reviewer, settings=settings, last_resort=last_resort, attachment=Attachment(attachment))
     app.run(mouse=settings.settings.mouse)
     last_resort.disarm()
     if app.unopened:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.daemon_thread import in_daemon_thread
 from treadle_tui.engine.errors import TreadleError
 
@@ -42,6 +42,13 @@ class EngineNotRunning(TreadleError):
     """Something was asked of an engine that does not run."""
 
 
+class AttachedReadOnly(TreadleError):
+    """Something would be changed from a terminal that only looks."""
+
+    def __init__(self) -> None:
+        super().__init__("this terminal is attached read-only, so nothing can be changed here; start it again without --read-only")
+
+
 class EngineHost:
     """One database, one engine, one thread. Everything but `start`, `stop` and `call` happens in that thread."""
 
@@ -52,6 +59,7 @@ class EngineHost:
         on_change: Callable[[Standing], None],
         explain: Callable[[BaseException], str] = str,
         head_start: float = 0.0,
+        attachment: Attachment = Attachment.RUN,
     ) -> None:
         """`on_change` is called from the engine's thread; `explain` makes one sentence of an exception.
 
@@ -62,6 +70,7 @@ class EngineHost:
         self._on_change = on_change
         self._explain = explain
         self._head_start = head_start
+        self._attachment = attachment
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_stop = asyncio.Event()
@@ -71,7 +80,7 @@ class EngineHost:
         self._stop_was_asked = False
         self.store: StateStore | None = None
         """The open store, from `Phase.OPEN` on; any event loop may read it."""
-        self.standing = Standing()
+        self.standing = Standing(attachment=attachment)
         """Where it stands."""
 
     def start(self) -> None:
@@ -82,8 +91,10 @@ class EngineHost:
     async def call(self, ask: Callable[[Engine], Awaitable[T]]) -> T:
         """What `ask` returns, called with the engine on the engine's loop.
 
-        Raises: `EngineNotRunning`, and whatever `ask` raises.
+        Raises: `EngineNotRunning`, `AttachedReadOnly`, and whatever `ask` raises.
         """
+        if self._attachment is Attachment.READ:
+            raise AttachedReadOnly
         await self._until_it_runs()
         loop, engine = self._loop, self._engine
         if loop is None or engine is None:
@@ -168,6 +179,10 @@ class EngineHost:
             await store.close()
 
     async def _run_engine_until_stopped(self) -> None:
+        if self._attachment is Attachment.READ:
+            await in_daemon_thread(self._load_workflows)
+            self._stand(Phase.ATTACHED)
+            await self._asked_to_stop.wait()
         while not self._asked_to_stop.is_set():
             try:
                 await self._run_engine()
@@ -181,13 +196,20 @@ class EngineHost:
         from treadle_tui.engine.engine import Engine
 
         workflows = await in_daemon_thread(self._load_workflows)
+        if self._attachment is Attachment.DECIDE:
+            workflows = await self._unchanged(workflows)
         async with Engine(self.store, workflows) as engine:
             self._engine = engine
-            self._stand(Phase.RUNNING)
+            self._stand(Phase.RUNNING if self._attachment is Attachment.RUN else Phase.ATTACHED)
             try:
-                await self._drive(engine)
+                await (self._drive(engine) if self._attachment is Attachment.RUN else self._asked_to_stop.wait())
             finally:
                 self._engine = None
+
+    async def _unchanged(self, workflows: Sequence[Workflow]) -> list[Workflow]:
+        """Those the database has as they are here, or not at all: who runs no stages must not change what others run."""
+        shapes = {workflow.name: await self.store.shape_named(workflow.name) for workflow in workflows}  # type: ignore[union-attr]
+        return [each for each in workflows if (shape := shapes[each.name]) is None or shape.fingerprint == each.fingerprint]
 
     async def _drive(self, engine: Engine) -> None:
         """Run until a stop is asked for, or the engine fails; tell meanwhile when the store is in trouble."""
@@ -212,7 +234,7 @@ class EngineHost:
             await _cancelled(*waiting)
 
     def _stand(self, phase: Phase, words: str = "") -> None:
-        self.standing = Standing(phase, words)
+        self.standing = Standing(phase, words, self._attachment)
         self._on_change(self.standing)
 
 

@@ -19,7 +19,7 @@ from textual.filter import Monochrome, NoColor
 from textual.geometry import Size
 from textual.message import Message
 
-from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.cli.settings import Settings
 from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.daemon_thread import in_daemon_thread
@@ -87,8 +87,9 @@ class TreadleApp(App[int]):
         settings: LoadedSettings | None = None,
         open_store: OpensStore | None = None,
         last_resort: LastResort | None = None,
+        attachment: Attachment = Attachment.RUN,
     ) -> None:
-        """`open_store` is called in the engine's thread; by default it opens the SQLite file `db`.
+        """`open_store` is called in the engine's thread; by default it opens the SQLite file `db`, as the attachment allows.
 
         `last_resort` ends the process when an orderly end hangs; without one it may.
         """
@@ -99,6 +100,8 @@ class TreadleApp(App[int]):
         self.loaded_settings = settings or LoadedSettings()
         """What the person has set, where, and what of it was wrong."""
         self.open_store = open_store
+        self.attachment = attachment
+        """What this terminal may do with the database."""
         self.board_screen = BoardScreen(str(db))
         self.workbench: Workbench | None = None
         """What works on the database; None until that is being opened."""
@@ -151,6 +154,12 @@ class TreadleApp(App[int]):
     async def _open(self) -> None:
         self.workbench = await in_daemon_thread(_make_workbench, self)
         self.workbench.host.start()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Whatever a person does, something may come of it elsewhere that they wait for."""
+        if isinstance(event, events.InputEvent) and self.workbench is not None:
+            self.workbench.has_stirred()
+        await super().on_event(event)
 
     # what is told, and asked ----------------------------------------------------------------------------------------------------
 
@@ -247,7 +256,7 @@ class TreadleApp(App[int]):
             self.exit(code, return_code=code)
             return
         if not self.unopened:
-            self.main_screens.state(standing=Standing(Phase.STOPPING))
+            self.main_screens.state(standing=Standing(Phase.STOPPING, attachment=self.attachment))
         self._leave(code)
 
     @property

@@ -58,7 +58,7 @@ class ReviewDesk:
         if definition is not None:
             part = definition.each if subtask is not None and definition.each is not None else definition
             policy, budget = part.review, part.retry
-        hide = self._masking(workflow)
+        hide = await self._masking(workflow)
         return review_subject(
             item_id,
             workflow,
@@ -75,7 +75,7 @@ class ReviewDesk:
         item = await self._store.get_item(item_id)
         if item is None:
             return None
-        hide = self._masking(item.workflow)
+        hide = await self._masking(item.workflow)
         statuses = await self._store.get_all_statuses(item_id)
         attempts = {
             stage: [hide.attempt(attempt) for attempt in await self._store.get_attempts(item_id, stage)]
@@ -121,10 +121,9 @@ class ReviewDesk:
         found = self._find_workflow(workflow)
         return found.definition(stage) if found is not None and found.has_stage(stage) else None
 
-    def _masking(self, workflow: str) -> _Masking:
-        found = self._find_workflow(workflow)
-        definitions = found.definitions().values() if found is not None else ()
-        return _Masking(frozenset(name for definition in definitions for name in definition.secrets))
+    async def _masking(self, workflow: str) -> _Masking:
+        """From the database: what is secret stays so where the workflow's file is not at hand."""
+        return _Masking(await self._store.secret_names(workflow))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from treadle_tui.board.board import Board
 from treadle_tui.board.expansion import LineKey
-from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.board.tally import Counts, tally
 from treadle_tui.board.view import CellRef, Changes, Question
 from treadle_tui.board.workflow_choice import WorkflowChoices
 from treadle_tui.engine.errors import ReviewConflict, TreadleError
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision
-from treadle_tui.engine_host import EngineHost
+from treadle_tui.engine_host import AttachedReadOnly, EngineHost
 from treadle_tui.event_feed import EventFeed, Listeners
 from treadle_tui.screens.board_screen import BoardScreen, Wish
 from treadle_tui.terminal_log import log_failure, log_place, log_to_file
@@ -45,7 +45,12 @@ class Workbench:
         self.board = Board()
         self.feed: EventFeed | None = None
         self.host = EngineHost(
-            app.open_store or self._open_sqlite, self._load_workflows, self._hear_of_engine, self._sentence, _HEAD_START_SECONDS
+            app.open_store or self._open_sqlite,
+            self._load_workflows,
+            self._hear_of_engine,
+            self._sentence,
+            _HEAD_START_SECONDS,
+            app.attachment,
         )
         self._review_desk: ReviewDesk | None = None
 
@@ -74,12 +79,19 @@ class Workbench:
     # the engine -----------------------------------------------------------------------------------------------------------------
 
     async def _open_sqlite(self) -> StateStore:
+        if self._app.attachment is Attachment.READ:
+            from treadle_tui.engine.store.sqlite.read_only import ReadOnlySqliteStore
+
+            return await ReadOnlySqliteStore.open(self._app.db)
         from treadle_tui.engine.store.sqlite.store import SqliteStateStore
 
         return await SqliteStateStore.open(self._app.db)
 
     def _load_workflows(self) -> list[Workflow]:
-        """Called in a thread: workflow files are code, and importing them may take its time."""
+        """Called in a thread: workflow files are code, and importing them may take its time. Who only looks needs none of it."""
+        if self._app.attachment is Attachment.READ:
+            self._app.post_message(self._app.WorkflowsFound(WorkflowChoices(is_loaded=True)))
+            return []
         from treadle_tui.item_adding import choices_of
 
         found = choices_of(self._app.loaded)
@@ -101,7 +113,7 @@ class Workbench:
             listeners = Listeners(self._show_changes, self._show_totals, self._items_have_changed, self._reading_failed)
             self.feed = EventFeed(self._store, self.board, listeners, lambda: self._app.app_focus)
             self._app.run_worker(self._feed(self.feed), name="event feed", group="feed", exclusive=True)
-        elif standing.phase is Phase.RUNNING:
+        elif standing.phase in (Phase.RUNNING, Phase.ATTACHED):
             self.work(self._choose_workflow(), "choose")
 
     async def _feed(self, feed: EventFeed) -> None:
@@ -195,6 +207,8 @@ class Workbench:
 
     def fulfil(self, wish: Wish, cell: CellRef | None) -> None:
         """Do what a person wants on the board."""
+        if wish in (Wish.ADD, Wish.APPROVE, Wish.REJECT) and not self.may_change():
+            return
         match wish, cell:
             case Wish.ADD, _:
                 self._ask_what_to_add()
@@ -210,6 +224,17 @@ class Workbench:
                 self._carry_out(cell, Approve())
             case Wish.REJECT, CellRef():
                 self.work(self._ask_and_reject(cell), "review")
+
+    def may_change(self) -> bool:
+        """Whether anything can be changed from this terminal; if not, the person is told."""
+        if self._app.attachment is Attachment.READ:
+            self._app.warn(str(AttachedReadOnly()))
+        return self._app.attachment is not Attachment.READ
+
+    def has_stirred(self) -> None:
+        """A person is at the keyboard: what others change is to be seen soon."""
+        if self.host.store is not None:
+            self.host.store.stir()
 
     def _show_next_workflow(self) -> None:
         names = list(dict.fromkeys([*self._counts, *self._workflows]))

@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from tests.widgets.screen_text import line_with, screen_lines, screen_text
 from treadle_tui.board.board import Board
-from treadle_tui.board.standing import Phase
+from treadle_tui.board.standing import Attachment, Phase
 from treadle_tui.cli.loader import LoadedWorkflows, Problem
 from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.engine import MemoryStateStore, ReviewDecision, StageStatus, Workflow
@@ -129,6 +129,7 @@ async def running(
     waits_for: Phase = Phase.RUNNING,
     app_type: type[TreadleApp] = TreadleApp,
     settings: LoadedSettings | None = None,
+    attachment: Attachment = Attachment.RUN,
 ) -> AsyncIterator[Driver]:
     """The program on a store in memory, its engine running, with `items` submitted to the first workflow."""
     store = store or MemoryStateStore()
@@ -136,7 +137,7 @@ async def running(
     async def open_store() -> Any:
         return store
 
-    app = app_type(Path("work.db"), Found(workflows, problems), "ana", settings=settings, open_store=open_store)
+    app = app_type(Path("work.db"), Found(workflows, problems), "ana", settings=settings, open_store=open_store, attachment=attachment)
     app.board_screen._now = cast("Callable[[], float]", iter(range(10**9)).__next__)  # a second between any two keys: none is a slip
     async with app.run_test(size=size, notifications=True) as pilot:
         driver = Driver(app, pilot)

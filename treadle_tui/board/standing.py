@@ -15,6 +15,8 @@ class Phase(str, Enum):
     OPEN = "open"
     #: Stages run as they become ready.
     RUNNING = "running"
+    #: Ready, and no stages are run here.
+    ATTACHED = "attached"
     #: The engine has failed; the database can still be read.
     STOPPED = "stopped"
     #: The database could not be opened.
@@ -25,6 +27,22 @@ class Phase(str, Enum):
     CLOSED = "closed"
 
 
+class Attachment(str, Enum):
+    """What this terminal does with the database besides showing it."""
+
+    #: It runs stages, and a person may change everything.
+    RUN = "run"
+    #: A person may change everything; stages are run by others.
+    DECIDE = "decide"
+    #: Nothing: it is only looked at.
+    READ = "read"
+
+    @property
+    def words(self) -> str:
+        """As the header says it; empty where nothing need be said."""
+        return {"run": "", "decide": "runs nothing here", "read": "read-only"}[self.value]
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A phase, and the sentence that belongs to it."""
@@ -32,13 +50,20 @@ class Standing:
     phase: Phase = Phase.OPENING
     words: str = ""
     """What went wrong, or holds things up; empty when nothing does."""
+    attachment: Attachment = Attachment.RUN
+    """What this terminal does with the database."""
 
     @property
     def can_read(self) -> bool:
         """Whether there is a database to read."""
-        return self.phase in (Phase.OPEN, Phase.RUNNING, Phase.STOPPED)
+        return self.phase in (Phase.OPEN, Phase.RUNNING, Phase.ATTACHED, Phase.STOPPED)
 
     @property
     def is_failed(self) -> bool:
         """Whether a person should look."""
         return self.phase in (Phase.STOPPED, Phase.UNOPENED)
+
+    @property
+    def can_change(self) -> bool:
+        """Whether there is a database to read, and to change."""
+        return self.can_read and self.attachment is not Attachment.READ

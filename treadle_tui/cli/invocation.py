@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
     from treadle_tui.cli.settings_files import LoadedSettings
 
-    StartScreen = Callable[[Path, LoadedWorkflows, str, LoadedSettings], int]
+    StartScreen = Callable[[Path, LoadedWorkflows, str, LoadedSettings, str], int]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +36,8 @@ class Invocation:
     setting_options: dict[str, str] = field(default_factory=dict)
     """Values of settings that were given on the command line, by name."""
     _settings: LoadedSettings | None = None
+    attachment: str = "run"
+    """What the full screen may do with the database: `run` stages, `decide`, or only `read`."""
 
     @property
     def named_database(self) -> Path | None:

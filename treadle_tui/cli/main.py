@@ -59,9 +59,15 @@ class _Verbs(click.Group):
 )
 @click.version_option(__version__, prog_name="treadle-tui", message="%(prog)s %(version)s")
 @shared_options(hidden=False)
+@click.option("--no-engine", is_flag=True, help="The full screen runs no stages here: others do, and a person decides.")
+@click.option("--read-only", is_flag=True, help="The full screen changes nothing and runs nothing: it only looks.")
 @click.pass_context
-def command_line(context: click.Context) -> None:
+def command_line(context: click.Context, no_engine: bool, read_only: bool) -> None:
     """Run work items through stages, some of which wait for a person, and decide those from the terminal."""
+    context.ensure_object(Invocation).attachment = "read" if read_only else "decide" if no_engine else "run"
+    if context.invoked_subcommand is not None and (no_engine or read_only):
+        option = "--read-only" if read_only else "--no-engine"
+        raise BadInput(f"{option} is about the full screen; leave it out before a verb: only `run` runs stages")
     if context.invoked_subcommand is None:
         context.exit(_open_screen(context.ensure_object(Invocation)))
 
@@ -75,7 +81,7 @@ for verb in (backup.backup, share.share):
 
 
 def _open_screen(invocation: Invocation) -> int:
-    from treadle_tui.cli.database import allow_writing
+    from treadle_tui.cli.database import allow_writing, require_existing
 
     db = invocation.database
     if not _is_terminal():
@@ -83,10 +89,13 @@ def _open_screen(invocation: Invocation) -> int:
             "the full screen needs a terminal; without one there are verbs, for example: "
             f"treadle-tui --db {db} run, or: treadle-tui --db {db} list"
         )
-    allow_writing(db)
+    if invocation.attachment == "read":
+        require_existing(db)
+    else:
+        allow_writing(db)
     assert invocation.start_screen is not None
     settings = invocation.settings(complains=False)
-    return invocation.start_screen(db, invocation.workflows(), invocation.reviewer, settings)
+    return invocation.start_screen(db, invocation.workflows(), invocation.reviewer, settings, invocation.attachment)
 
 
 def _is_terminal() -> bool:

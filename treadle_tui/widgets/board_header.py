@@ -132,7 +132,7 @@ class BoardHeader(Widget):
     @property
     def is_animated(self) -> bool:
         """Whether something runs, so that the sign beside it turns."""
-        return self.tally is not None and self.tally.is_running and self.standing.phase is Phase.RUNNING
+        return self.tally is not None and self.tally.is_running and self.standing.phase in (Phase.RUNNING, Phase.ATTACHED)
 
     def watch_facts(self) -> None:
         """Turn the sign only while something runs."""
@@ -200,6 +200,9 @@ class BoardHeader(Widget):
         if standing.phase is Phase.RUNNING:
             sign = _RUNNING_FRAMES[self._frame] if self.is_animated else "○"
             return (f"{sign} running", self._style("running")) if self.is_animated else (f"{sign} idle", self._style("quiet"))
+        if standing.phase is Phase.ATTACHED:
+            sign = _RUNNING_FRAMES[self._frame] if self.is_animated else "◌"
+            return f"{sign} {standing.attachment.words}", self._style("running" if self.is_animated else "quiet")
         sign = "!" if standing.is_failed else "…"
         return f"{sign} {_PHASE_WORDS[standing.phase]}", self._style("trouble" if standing.is_failed else "quiet")
 

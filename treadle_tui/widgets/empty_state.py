@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from treadle_tui.board.safe_text import fit, safe_line, width_of
-from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.board.workflow_choice import WorkflowChoices
 
 _MOST_PROBLEMS = 4
@@ -53,6 +53,12 @@ def empty_words(standing: Standing, found: WorkflowChoices, database: str) -> Wo
         return [("This database could not be opened.\n\n", "$state-failed"), safe_line(standing.words), ("\n\n  q", "$accent"), "   quit"]
     if not standing.can_read:
         return [("opening ", "$quiet"), (f"{database} …", "$quiet")]
+    if standing.attachment is Attachment.READ:
+        return [
+            "Nothing to see yet.\n\n",
+            ("This terminal is attached read-only: items that others add appear here.\n", "$quiet"),
+            ("To add some yourself, start it without --read-only.", "$quiet"),
+        ]
     if not found.is_loaded:
         return [("loading workflows …", "$quiet")]
     words = _found_words(found, database) if found.choices else _nothing_found_words()

@@ -214,6 +214,14 @@ class MemoryReads(MemoryLists):
                         views.SENT_BACK in (attempt.raw_detail or b""),
                     )
 
+    def stir(self) -> None:
+        """There are no other processes here."""
+
+    async def secret_names(self, workflow: str) -> frozenset[str]:
+        """Names of the fields that any stage of a workflow calls secret."""
+        with self._lock:
+            return next((shape.secret_names for shape in self._open_unit().shapes.values() if shape.name == workflow), frozenset())
+
     async def dependencies(self, workflow: str) -> dict[str, list[str]]:
         """What each stage of a workflow directly depends on, topological order."""
         with self._lock:

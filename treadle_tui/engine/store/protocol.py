@@ -136,6 +136,14 @@ class StoreReads(LogReads, DeskReads, Protocol):
         """
         ...
 
+    def stir(self) -> None:
+        """A person is at work: notice what other processes change soon, for a while."""
+        ...
+
+    async def secret_names(self, workflow: str) -> frozenset[str]:
+        """Names of the fields that any stage of a workflow calls secret, whether or not its file is at hand."""
+        ...
+
     async def dependencies(self, workflow: str) -> dict[str, list[str]]:
         """What each stage of a workflow directly depends on, topological order; {} for an unknown workflow."""
         ...

@@ -74,6 +74,11 @@ class WorkflowShape:
             ],
         )
 
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """Names of the fields that any of its stages calls secret."""
+        return frozenset(name for stage in self.every for name in stage.spec.get("secrets") or ())
+
     def dependencies(self) -> dict[str, list[str]]:
         """Names of direct dependencies by stage name, topological order."""
         return {stage.name: [self.by_id[above].name for above in stage.dependencies] for stage in self.stages}

@@ -130,6 +130,10 @@ class SqliteReads:
         """The stages that have ended, newest items first, at most `limit` of each."""
         return await self._reader.ask(self._questions.stage_runs(workflow, limit))
 
+    async def secret_names(self, workflow: str) -> frozenset[str]:
+        """Names of the fields that any stage of a workflow calls secret."""
+        return next((shape.secret_names for shape in (await self._shapes()).values() if shape.name == workflow), frozenset())
+
     async def dependencies(self, workflow: str) -> dict[str, list[str]]:
         """What each stage of a workflow directly depends on, topological order."""
         return await self._reader.ask(self._questions.dependencies(workflow))

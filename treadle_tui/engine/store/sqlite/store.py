@@ -90,6 +90,10 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, DeskVerbs, 
         """Whether `close` has been called."""
         return self._is_closed
 
+    def stir(self) -> None:
+        """A person is at the keyboard: look often for a while whether others have changed something."""
+        self._watcher.stir()
+
     @property
     def commits(self) -> int:
         """Transactions this store has committed."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import sqlite3
 import threading
 import time
@@ -28,7 +30,8 @@ class Watcher:
         self._stop = threading.Event()
         self._busy_until = 0.0
         self.sees_others = False
-        """Whether another worker has a row, as of the last look."""
+        """Whether a worker of another process has a row, as of the last look."""
+        self._here = (socket.gethostname(), os.getpid())
         self._thread = threading.Thread(target=self._run, name="treadle-watcher", daemon=True)
 
     def start(self) -> None:
@@ -54,21 +57,24 @@ class Watcher:
         )
         with contextlib.closing(connection):
             seen = -1
-            while not self._stop.wait(BUSY_SECONDS if self._is_busy() else IDLE_SECONDS):
+            while not self._stop.wait(self.pause_seconds):
                 if not self._news.is_awaited:
                     continue
                 # A moment in which the file cannot be read passes; what is wrong for good is said by the next verb or read.
                 with contextlib.suppress(sqlite3.Error):
                     seen = self._look(connection, seen)
 
-    def _is_busy(self) -> bool:
-        return self.sees_others or time.monotonic() < self._busy_until
+    @property
+    def pause_seconds(self) -> float:
+        """Until the next look."""
+        return BUSY_SECONDS if self.sees_others or time.monotonic() < self._busy_until else IDLE_SECONDS
 
     def _look(self, connection: sqlite3.Connection, seen: int) -> int:
         version = int(connection.execute("PRAGMA data_version").fetchone()[0])
         if version != seen:
             last = connection.execute("SELECT value FROM treadle_meta WHERE key = 'last_seq'").fetchone()
-            self.sees_others = connection.execute("SELECT count(*) FROM treadle_workers").fetchone()[0] > 1
+            others = "SELECT EXISTS (SELECT 1 FROM treadle_workers WHERE NOT (host = ? AND pid = ?))"
+            self.sees_others = bool(connection.execute(others, self._here).fetchone()[0])
             if last is not None and last[0] > self._news.last_seq:
                 self.stir()
                 self._news.wake(last[0])
