@@ -517,7 +517,7 @@ async def test_code_that_refuses_to_stop_does_not_hold_up_the_close(store, start
 
 
 async def test_a_store_that_refuses_for_a_while_is_asked_again_and_no_stage_fails_for_it(store, start, monkeypatch):
-    monkeypatch.setattr("treadle_tui.engine.dispatch.STORE_PAUSES", (0.001, 0.001, 0.001, 0.001))
+    monkeypatch.setattr("treadle_tui.engine.recording.STORE_PAUSES", (0.001, 0.001, 0.001, 0.001))
     workflow, stage = scripted(1, repeat=True)
     engine = await start(workflow)
     await submitted(engine, "a", "b")

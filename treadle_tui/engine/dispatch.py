@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, upstream_by_name
+from treadle_tui.engine.attempt_pool import AttemptPool
 from treadle_tui.engine.clock import Clock, SystemClock, to_ms
 from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
 from treadle_tui.engine.errors import InvalidItem, StoreCorrupt, StoreError, WorkflowChanged
 from treadle_tui.engine.leases import LeaseKeeper, Observer
+from treadle_tui.engine.recording import Recorder, Trouble
 from treadle_tui.engine.rooms import Limits, StageLimit
 from treadle_tui.engine.runner.protocol import Runner, StageCall
 from treadle_tui.engine.running import RunningAttempt
@@ -45,8 +46,8 @@ REAP_SECONDS = 2.0
 """How often an engine at work looks for workers that have died, in real time."""
 IDLE_LOOK_SECONDS = 10.0
 """How often an idle one does: somebody else may have died over work that this one could do."""
-STORE_PAUSES = (0.1, 0.5, 2.0, 5.0)
-"""Seconds to wait before a store that refused is asked again; the last one is repeated."""
+REFUSED_PAUSE_SECONDS = 0.5
+"""How long to wait before a store that refused to be asked for work is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ class Dispatcher:
         """This engine's number in the store; 0 until it first claims."""
         self.originals: dict[str, Any] = {}
         """Items as they were submitted, for the small form."""
-        self.trouble: str | None = None
-        """What keeps the store from working; None when nothing does."""
+        self.trouble = Trouble()
+        """What keeps the store from working."""
         self.taken: dict[int, Taken] = {}
         self.superseded: set[str] = set()
         """Workflows that another engine has changed meanwhile: what runs of them is finished, nothing else is begun."""
@@ -101,6 +102,11 @@ class Dispatcher:
         """One of each drive: a flag of all would be cleared by one before another has seen it."""
         self._next_look = 0.0
         self._claiming = asyncio.Lock()
+        self._is_starved = False
+        """Whether more may be ready than there was room for at the last claim."""
+        self.recorder = Recorder(
+            store, self._limits, self.now, self.trouble, shapes=self._shapes_run, begin=self._begin, recorded=self._are_recorded
+        )
 
     # --- what is run ------------------------------------------------------------------------------------------------
 
@@ -125,6 +131,11 @@ class Dispatcher:
         if not self.superseded:
             return frozenset(self._limits.stages)
         return frozenset(number for taken in self.current for number in taken.definitions)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it waits for its store, or is about to ask it."""
+        return bool(self.recorder.tasks) or self._claiming.locked() or any(wake.is_set() for wake in self._wakes)
 
     def now(self) -> int:
         """Milliseconds by the engine's clock."""
@@ -162,7 +173,7 @@ class Dispatcher:
 
         `waits_for_delays`: also wait, by the clock, for retries that are due later. `forever`: never end by itself.
         """
-        own: set[asyncio.Task[None]] = set()
+        pool = AttemptPool(self._ended_result, self.recorder.ended)
         wake = asyncio.Event()
         stop_ringing = self.store.news.ring(asyncio.get_running_loop(), wake)
         self._wakes.add(wake)
@@ -172,8 +183,7 @@ class Dispatcher:
                 try:
                     await self._look_after_others()
                     claims = await self._claim(item)
-                    for claim in claims:
-                        self._start(claim, own)
+                    self._begin(pool, claims)
                     if not claims and not await self._wait(wake, item, waits_for_delays, forever):
                         return
                 except StoreError as error:
@@ -184,11 +194,11 @@ class Dispatcher:
         finally:
             stop_ringing()
             self._wakes.discard(wake)
-            await self._stop(own)
+            await self._stop(pool)
 
     async def run_one(self, item_id: str, stage: str, subtask: str | None) -> bool:
         """Run a single task to its end, beyond every limit and hold; False when it is not ready."""
-        own: set[asyncio.Task[None]] = set()
+        task: asyncio.Task[None] | None = None
         try:
             async with self._claiming:
                 claim = None
@@ -201,11 +211,13 @@ class Dispatcher:
                 if isinstance(claim, bool):
                     return claim
                 self._limits.started(claim.stage, self.now())
-                self.keeper.holds_leases = True
-                task = self._start(claim, own)
+                attempt = self._attempt(claim)
+                attempt.task = task = asyncio.create_task(self._run_alone(attempt), name="treadle attempt")
             await asyncio.shield(task)
         finally:
-            await self._stop(own)
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=STOP_SECONDS)
         return True
 
     async def ensure_worker(self) -> int:
@@ -234,14 +246,14 @@ class Dispatcher:
             except WorkflowChanged as changed:
                 self._leave(changed)
                 return []
-            self.trouble = None
+            self.trouble.over()
             if claims is None:
                 await self._begin_anew()
                 self.wake()
                 return []
             for claim in claims:
                 self._limits.started(claim.stage, now)
-            self.keeper.holds_leases = bool(claims or self.running)
+            self._is_starved = len(claims) >= room
             return claims
 
     async def _taken_in_hand(self, claiming: Awaitable[T]) -> T:
@@ -269,10 +281,8 @@ class Dispatcher:
         """The store refuses: say so once, take no work, and ask again later. What cannot pass by waiting is raised."""
         if isinstance(error, StoreCorrupt) or self.store.is_closed:
             raise error
-        if self.trouble != str(error):
-            self.trouble = str(error)
-            log.error("the store refuses, so no work is taken on until it does not: %s", error)
-        await asyncio.sleep(STORE_PAUSES[1])
+        self.trouble.met(error, "the store refuses, so no work is taken on until it does not")
+        await asyncio.sleep(REFUSED_PAUSE_SECONDS)
         self.wake()
 
     async def _look_after_others(self) -> None:
@@ -328,6 +338,9 @@ class Dispatcher:
         """Wait for a reason to look again; False when there will be none."""
         if wake.is_set():
             return True
+        if self._limits.room <= 0 and self.running:
+            await self._sleep_until(wake, None, True)
+            return True
         outlook = await self.store.outlook(self.worker, self.stages, item, self.now())
         next_start = self._limits.next_rate_room(self.now()) if outlook.is_ready else None
         if outlook.is_ready and next_start is None and not self.running:
@@ -356,71 +369,65 @@ class Dispatcher:
             for task in waiting:
                 task.cancel()
 
-    async def _stop(self, own: set[asyncio.Task[None]]) -> None:
+    async def _stop(self, pool: AttemptPool) -> None:
         """End the attempts of one drive; what has not ended is handed back."""
-        for task in own:
-            task.cancel()
-        if own:
-            await asyncio.wait(own, timeout=STOP_SECONDS)
-            # The store commits in order: once this is through, so is what the attempts handed to it while nobody waited any more.
-            with suppress(StoreError):
-                await self.store.change(lambda unit: None, self.now())
+        never_begun = await pool.stop(STOP_SECONDS)
+        with suppress(StoreError):
+            if never_begun:
+                await self.store.hand_back(self.worker, [(each.claim.key, each.claim.fence) for each in never_begun], self.now())
+        self._are_recorded(never_begun, False)
+        await self.recorder.stop(STOP_SECONDS)
+        # The store commits in order: once this is through, so is what the attempts handed to it while nobody waited any more.
+        with suppress(StoreError):
+            await self.store.change(lambda unit: None, self.now())
 
     # --- one attempt ------------------------------------------------------------------------------------------------
 
-    def _start(self, claim: Claim, own: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    def _attempt(self, claim: Claim) -> RunningAttempt:
         attempt = RunningAttempt(claim, self.worker, self.store, self.clock, asyncio.get_running_loop())
         self.running[claim.key, claim.fence] = attempt
-        name = f"{self.taken[claim.workflow].names[claim.stage]} of {claim.item_id}"
-        task = asyncio.create_task(self._run(attempt), name=name)
-        attempt.task = task
-        own.add(task)
-        task.add_done_callback(own.discard)
-        return task
+        self.keeper.holds_leases = True
+        return attempt
 
-    async def _run(self, attempt: RunningAttempt) -> None:
-        """From claim to record; nothing a user's code does gets past here."""
-        claim = attempt.claim
-        try:
-            try:
-                result = await self._result(attempt)
-            except asyncio.CancelledError:
-                attempt.is_cancelled = True
-                result = Result(move=Move.HAND_BACK)
-            attempt.task = None  # it has ended: nobody need interrupt it any more
-            attempt.flush(self.now())
-            # A cancelled wait loses nothing: what has been handed to the store is committed whether anybody waits or not.
-            await self._record(attempt, result)
-        finally:
-            self._limits.ended(claim.stage)
+    def _begin(self, pool: AttemptPool, claims: Sequence[Claim]) -> None:
+        """Run what was claimed; when the drive has ended meanwhile, hand it back."""
+        attempts = [self._attempt(claim) for claim in claims]
+        if pool.is_open:
+            pool.add(attempts)
+            return
+        for attempt in attempts:
+            self.recorder.ended(pool, attempt, Result(move=Move.HAND_BACK))
+
+    def _are_recorded(self, attempts: Iterable[RunningAttempt], look: bool) -> None:
+        """These are through; `look` for more, when there may be something new to claim."""
+        for attempt in attempts:
+            claim = attempt.claim
+            if attempt.is_counted:
+                self._limits.ended(claim.stage)
             self.running.pop((claim.key, claim.fence), None)
-            self.keeper.holds_leases = bool(self.running)
+        self.keeper.holds_leases = bool(self.running)
+        if look or self._is_starved or not self.running:
             self.wake()
 
-    async def _record(self, attempt: RunningAttempt, result: Result) -> None:
-        claim = attempt.claim
-        for pause in chain(STORE_PAUSES, repeat(STORE_PAUSES[-1])):
-            try:
-                recorded = await self.store.finish(attempt.worker, claim.key, claim.fence, result, self.now())
-            except StoreError as error:
-                if isinstance(error, StoreCorrupt) or self.store.is_closed:
-                    raise
-                if self.trouble != str(error):
-                    self.trouble = str(error)
-                    log.error("a result could not be recorded and is kept until it can: %s", error)
-                await asyncio.sleep(pause)
-                continue
-            except Exception as error:  # never leave a stage running because its result cannot be written
-                log.exception("the result of %s cannot be recorded as it is", claim.idempotency_key)
-                if result.outcome == "error":
-                    raise
-                problem = f"its result cannot be recorded: {type(error).__name__}: {error}"
-                result = Result(move=Move.FAIL, outcome="error", error=problem)
-                continue
-            self.trouble = None
-            if not recorded and not attempt.is_called_off:
-                log.warning("the result of %s came too late: its lease was lost", claim.idempotency_key)
-            return
+    async def _run_alone(self, attempt: RunningAttempt) -> None:
+        """One attempt that somebody waits for, from claim to record."""
+        try:
+            result = await self._ended_result(attempt)
+            attempt.task = None
+            await self.recorder.record(attempt, result)
+        finally:
+            self._are_recorded([attempt], True)
+
+    async def _ended_result(self, attempt: RunningAttempt) -> Result:
+        """How the attempt ended; nothing a user's code does gets past here."""
+        try:
+            return await self._result(attempt)
+        except asyncio.CancelledError:
+            attempt.is_cancelled = True
+            return Result(move=Move.HAND_BACK)
+
+    def _shapes_run(self) -> dict[int, WorkflowShape]:
+        return {taken.shape.id: taken.shape for taken in self.current}
 
     async def _result(self, attempt: RunningAttempt) -> Result:
         claim = attempt.claim

@@ -95,6 +95,9 @@ class Engine:
             self._store.news.listen(workflow, partial(_push, workflow), partial(_is_listened_to, workflow))
             for workflow in self.workflows.values()
         ]
+        watch = getattr(self.clock, "watch", None)  # that of the test kit
+        if watch is not None:
+            self._stop_listening.append(watch(lambda: self._dispatcher.is_busy))
         await self._dispatcher.reap()
         self._is_open = True
         return self
@@ -137,7 +140,7 @@ class Engine:
     @property
     def trouble(self) -> str | None:
         """What keeps the store from working; None when nothing does."""
-        return self._dispatcher.trouble
+        return self._dispatcher.trouble.words
 
     @property
     def running(self) -> int:

@@ -35,6 +35,11 @@ class Rate:
         """Count a start."""
         self._recent.append(now)
 
+    def take_back(self) -> None:
+        """The latest start has not come to be."""
+        if self._recent:
+            self._recent.pop()
+
     def next_room(self, now: int) -> int:
         """When the next start is allowed, in milliseconds."""
         if self.room(now) > 0 or not self._recent:
@@ -76,6 +81,28 @@ class Limits:
             self._running_tags[tag] += 1
             if tag in self._rates:
                 self._rates[tag].started(now)
+
+    def take_room(self, stage: int, now: int) -> bool:
+        """Count a start of the stage if there is room for one."""
+        limit = self.stages.get(stage)
+        if limit is None or self.total >= self.concurrency:
+            return False
+        if limit.concurrency is not None and self._running[stage] >= limit.concurrency:
+            return False
+        for tag in limit.tags:
+            if self._running_tags[tag] >= self._tag_concurrency.get(tag, self.concurrency):
+                return False
+            if tag in self._rates and self._rates[tag].room(now) <= 0:
+                return False
+        self.started(stage, now)
+        return True
+
+    def give_back(self, stage: int) -> None:
+        """A start that was counted has not come to be."""
+        self.ended(stage)
+        for tag in self.stages[stage].tags:
+            if tag in self._rates:
+                self._rates[tag].take_back()
 
     def ended(self, stage: int) -> None:
         """An attempt of the stage has ended."""

@@ -35,7 +35,10 @@ class RunningAttempt:
         """Whether the attempt is wanted no longer."""
         self.is_called_off = False
         """Whether it was called off by a person: its result must not be recorded."""
+        self.is_counted = True
+        """Whether it takes up room in its engine."""
         self.task: asyncio.Task[None] | None = None
+        """What runs its code; None before, and when it has ended."""
         self._store = store
         self._clock = clock
         self._loop = loop
@@ -79,6 +82,8 @@ class RunningAttempt:
 
     def flush(self, now: int) -> None:
         """Write what has been told since the last time."""
+        if self._progress is None and not self._lines:
+            return
         with self._lock:
             notes: list[Note] = []
             if self._progress is not None:

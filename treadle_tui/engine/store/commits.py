@@ -47,21 +47,24 @@ class CommitNews:
         self.last_seq = 0
         """The newest `seq` this process knows of."""
 
-    def publish(self, told: Sequence[RawEvent]) -> None:
-        """This process has committed these events; called from whatever thread committed, in commit order."""
+    def publish(self, told: Sequence[RawEvent], rings: bool = True) -> None:
+        """This process has committed these events; called from whatever thread committed, in commit order.
+
+        `rings`: whether they may have given an engine something to do.
+        """
         listening = [each for each in list(self._listeners.values()) if each.wants()]
         if listening:
             events = self._store.decode_events(told)
             for each in listening:
                 each.listener(events)
-        self.wake(told[-1].seq)
+        self.wake(told[-1].seq, rings)
 
-    def wake(self, seq: int) -> None:
+    def wake(self, seq: int, rings: bool = True) -> None:
         """There are events up to `seq`."""
         with self._lock:
             self.last_seq = max(self.last_seq, seq)
             waiters, self._waiters = self._waiters, []
-            rung = list(self._rung)
+            rung = list(self._rung) if rings else []
         here = asyncio._get_running_loop()
         for loop, flag in waiters + rung:
             if loop is here:

@@ -423,6 +423,7 @@ class MemoryStateStore(MemoryReads, MemoryLogReads, MemoryDeskReads, DeskVerbs, 
         with self._lock:
             unit = self._open_unit()
             unit.now = now
+            unit.rings = False
             unit.begin_verb()
             try:
                 result = verb(unit)
@@ -433,7 +434,7 @@ class MemoryStateStore(MemoryReads, MemoryLogReads, MemoryDeskReads, DeskVerbs, 
                 raise
             told = unit.commit()
             if told:
-                self.news.publish(told)  # under the lock, so that two threads tell in the order of their commits
+                self.news.publish(told, unit.rings)  # under the lock, so that two threads tell in the order of their commits
         return result
 
     def before_commit(self) -> None:

@@ -37,10 +37,15 @@ class Claim:
     workflow: int
     item_id: str
     item_data: bytes
+    priority: int
+    created_at: int
+    """When the item was submitted, in milliseconds."""
     stage: int
     subtask: str | None
     metadata: Any
     attempt: int
+    started_at: int | None
+    """When the attempt began, in milliseconds; earlier than this claim when it was interrupted."""
     extra: int
     """Attempts allowed beyond the budget."""
     idempotency_key: str
@@ -107,6 +112,27 @@ class Result:
     """Why it was skipped."""
     if_statements_fail: Callable[[str], Result] | None = None
     """What to record instead when a statement fails."""
+
+
+class Ended(NamedTuple):
+    """An attempt that has ended, and the dependents its engine has room for."""
+
+    claim: Claim
+    result: Result
+    onward: Sequence[int] = ()
+    """Dependents, by stage number, that may be claimed in the same transaction if they become ready."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the ordinary case, which a store may record set-wise: a stage's first attempt that just completed."""
+        claim, result = self.claim, self.result
+        return (
+            result.move is Move.COMPLETE
+            and claim.attempt == 1
+            and claim.work is Work.STAGE
+            and not (result.summary or result.verdict or result.feedback or result.statements or result.error or claim.extra)
+            and result.outcome == "completed"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

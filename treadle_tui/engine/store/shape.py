@@ -22,6 +22,8 @@ class StageShape(Record, frozen=True):
     dependencies: tuple[int, ...]
     dependents: tuple[int, ...]
     spec: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    frees_dependents: bool = False
+    """Whether each of its dependents waits for nothing else, so that its completion makes all of them ready."""
 
     @property
     def is_removed(self) -> bool:
@@ -58,6 +60,7 @@ class WorkflowShape:
         for spec in specs:
             for dependency in spec["depends_on"]:
                 dependents[dependency].append(ids[spec["name"]])
+        dependents_of_one = {ids[spec["name"]] for spec in specs if len(spec["depends_on"]) == 1}
         return cls(
             id,
             name,
@@ -69,6 +72,7 @@ class WorkflowShape:
                     tuple(ids[dependency] for dependency in spec["depends_on"]),
                     tuple(dependents[spec["name"]]),
                     spec,
+                    dependents_of_one.issuperset(dependents[spec["name"]]),
                 )
                 for spec in specs
             ],

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from treadle_tui.engine.migration import MigrationPlan
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.store.commits import CommitNews
-from treadle_tui.engine.store.results import Claim, Result, StageRoom, Submitted
+from treadle_tui.engine.store.results import Claim, Ended, Result, StageRoom, Submitted
 from treadle_tui.engine.store.rows import Hold, Lease, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.unit import Unit
@@ -123,6 +123,15 @@ class TransactionalStore(ABC):
     async def finish(self, worker: int, key: TaskKey, fence: int, result: Result, now: int) -> bool:
         """Record how an attempt ended; False when its lease was lost."""
         return await self._run(lambda unit: finishing.finish(unit, worker, key, fence, result), now)
+
+    async def finish_plainly(
+        self, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str], now: int
+    ) -> list[Claim] | None:
+        """Record attempts that are all plain, and claim what follows; None, and nothing changed: finish them one by one.
+
+        A store that has a faster way than verb by verb answers in its own.
+        """
+        return await self._run(lambda unit: finishing.finish_plainly(unit, worker, batch, contenders, fingerprints), now)
 
     async def leases_of(self, worker: int) -> set[Lease]:
         """What a worker holds."""

@@ -33,6 +33,8 @@ class Unit(ABC):
         """Milliseconds since 1970 UTC, by the clock of whoever called the verb."""
         self.events: list[RawEvent] = []
         """Told since the transaction began."""
+        self.rings = False
+        """Whether somebody who waits for something to do should look again: whatever is told says so, but for ordinary progress."""
         self.deltas: defaultdict[tuple[int, int, int], int] = defaultdict(int)
         """Changes of the kept counts, by (stage, 1 for subtasks else 0, state)."""
         self._undos: list[Undo] = []
@@ -110,6 +112,7 @@ class Unit(ABC):
     def emit(self, kind: type[ev.Event], task: Task | None = None, *, workflow: int, item: int | None = None, **own: Any) -> None:
         """Tell an event about a task, an item, or a workflow."""
         data = encode_json(own) if own else None
+        self.rings = True
         self.last_seq += 1
         self.events.append(
             RawEvent(
@@ -127,6 +130,7 @@ class Unit(ABC):
 
     def emit_for_stage(self, kind: type[ev.Event], stage: int, *, workflow: int, **own: Any) -> None:
         """Tell an event about a stage of a workflow, whatever the item."""
+        self.rings = True
         self.last_seq += 1
         data = encode_json(own) if own else None
         self.events.append(RawEvent(self.last_seq, self.now, KIND_NUMBER[kind], workflow, None, stage, None, 0, data))

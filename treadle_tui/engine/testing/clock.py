@@ -7,7 +7,7 @@ import contextlib
 import heapq
 import itertools
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -17,6 +17,9 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 """Where a `ManualClock` begins when it is not told: midnight, so that times in a failing test are read at a glance."""
 SETTLING_TURNS = 3
 """Turns of the loop that `ManualClock.run` lets pass after somebody went to sleep, before it moves the time on."""
+
+BUSY_SECONDS = 0.0005
+"""How long, in real time, it then leaves an engine that waits for its store."""
 
 
 class ManualClock:
@@ -31,6 +34,7 @@ class ManualClock:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._bedtime: list[_Sleeper] = []
+        self._busy: list[Callable[[], bool]] = []
 
     def now(self) -> datetime:
         """The present moment, aware, UTC."""
@@ -81,6 +85,11 @@ class ManualClock:
         finally:
             sleeper.woken.cancel()
 
+    def watch(self, is_busy: Callable[[], bool]) -> Callable[[], None]:
+        """`run` does not move the time on while `is_busy()`; how to end that. An engine tells so that it waits for its store."""
+        self._busy.append(is_busy)
+        return lambda: self._busy.remove(is_busy)
+
     async def until_sleeping(self, count: int = 1, timeout: float = 10.0) -> None:
         """Return once at least `count` wait by this clock.
 
@@ -110,6 +119,9 @@ class ManualClock:
                 bedtime.cancel()
                 for _ in range(SETTLING_TURNS):
                     await asyncio.sleep(0)
+                if any(is_busy() for is_busy in self._busy):
+                    await asyncio.sleep(BUSY_SECONDS)
+                    continue
                 due = self.next_due
                 if due is not None and not task.done():
                     self.advance(max(0.0, (due - self._now).total_seconds()))

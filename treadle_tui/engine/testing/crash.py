@@ -49,13 +49,13 @@ async def crash_engine(engine: Engine) -> None:
     dispatcher = engine._dispatcher
     dead: Any = _DeadStore(engine._store)
     attempts = list(dispatcher.running.values())
-    for holder in (engine, dispatcher, *attempts):
+    for holder in (engine, dispatcher, dispatcher.recorder, *attempts):
         holder.__dict__.update({name: dead for name in ("_store", "store") if name in holder.__dict__})
     dispatcher.keeper.stop()
     for stop in engine._stop_listening:
         stop()
     engine._is_open = False
-    tasks = {attempt.task for attempt in attempts if attempt.task is not None} | set(engine._drives)
+    tasks = {attempt.task for attempt in attempts if attempt.task is not None} | set(engine._drives) | dispatcher.recorder.tasks
     for task in tasks:
         task.cancel()
     if tasks:

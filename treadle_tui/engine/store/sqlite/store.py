@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -12,12 +12,15 @@ from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.event_codec import decode_event
+from treadle_tui.engine.store.results import Claim, Ended
 from treadle_tui.engine.store.rows import RawEvent
+from treadle_tui.engine.store.sqlite import plainly
 from treadle_tui.engine.store.sqlite.desk import SqliteDeskReads
 from treadle_tui.engine.store.sqlite.log_reads import SqliteLogReads
 from treadle_tui.engine.store.sqlite.questions import Questions
 from treadle_tui.engine.store.sqlite.reader import Reader
 from treadle_tui.engine.store.sqlite.reads import SqliteReads
+from treadle_tui.engine.store.sqlite.unit import SqliteUnit
 from treadle_tui.engine.store.sqlite.watcher import Watcher
 from treadle_tui.engine.store.sqlite.writer import Writer
 from treadle_tui.engine.store.transactional import TransactionalStore
@@ -103,14 +106,25 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, DeskVerbs, 
         result: T = await self._writer.run(verb, now)
         return result
 
+    async def finish_plainly(
+        self, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str], now: int
+    ) -> list[Claim] | None:
+        """As every store does it, set-wise: see `plainly`."""
+
+        def verb(unit: Unit) -> list[Claim] | None:
+            assert isinstance(unit, SqliteUnit)
+            return plainly.finish(unit, worker, batch, contenders, fingerprints)
+
+        return await self._run(verb, now)
+
     def _post(self, verb: Callable[[Unit], object], now: int = 0) -> None:
         self._writer.post(verb, now)
 
     def before_commit(self) -> None:
         """Called inside every transaction before it commits, on the writer's thread; the test kit cuts here."""
 
-    def _publish(self, told: Sequence[RawEvent]) -> None:
-        self._news.publish(told)
+    def _publish(self, told: Sequence[RawEvent], rings: bool) -> None:
+        self._news.publish(told, rings)
 
     def decode_events(self, raw: Sequence[RawEvent]) -> list[Event]:
         """The events of rows that were just committed; on the writer's thread."""

@@ -19,6 +19,7 @@ from treadle_tui.engine.store.rows import Attempt, Hold, Item, RawEvent, Row, Ta
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
 from treadle_tui.engine.store.sqlite.desk import SqliteDesk
+from treadle_tui.engine.store.sqlite.rowwise import execute_rows
 from treadle_tui.engine.store.statements import Guard
 from treadle_tui.engine.store.unit import Unit
 
@@ -28,18 +29,14 @@ CACHED_ROWS = 50_000
 """Tasks and attempts kept between transactions; beyond that all are let go and read again when asked for."""
 
 _TASK_SELECT = f"SELECT {', '.join(TASK_COLUMNS)}, detail FROM treadle_tasks"
-_TASK_WRITE = (
-    f"INSERT OR REPLACE INTO treadle_tasks ({', '.join(TASK_COLUMNS)}, detail) VALUES ({', '.join('?' * (len(TASK_COLUMNS) + 1))})"
-)
+_TASK_WRITE = f"INSERT OR REPLACE INTO treadle_tasks ({', '.join(TASK_COLUMNS)}, detail) VALUES {{rows}}"
 _task_values = attrgetter(*TASK_COLUMNS)
 
 _ITEM_SELECT = "SELECT key, id, workflow, data, priority, created_at, flags, open_stages FROM treadle_items"
-_ITEM_WRITE = (
-    "INSERT INTO treadle_items (key, id, workflow, data, priority, created_at, flags, open_stages) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_ITEM_WRITE = "INSERT INTO treadle_items (key, id, workflow, data, priority, created_at, flags, open_stages) VALUES {rows}"
 _ATTEMPT_SELECT = "SELECT item, stage, sub, number, started_at, completed_at, outcome, output, detail FROM treadle_attempts"
-_ATTEMPT_WRITE = "INSERT OR REPLACE INTO treadle_attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_EVENT_WRITE = "INSERT INTO treadle_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ATTEMPT_WRITE = "INSERT OR REPLACE INTO treadle_attempts VALUES {rows}"
+_EVENT_WRITE = "INSERT INTO treadle_events VALUES {rows}"
 _COUNT_WRITE = "INSERT INTO treadle_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
 
 
@@ -96,6 +93,7 @@ class SqliteUnit(Unit):
             self._data_version = version
             self._read_basics()
         self.events = []
+        self.rings = False
         self.deltas.clear()
         self._has_written = False
 
@@ -112,7 +110,7 @@ class SqliteUnit(Unit):
         self.desk.flush()
         told = self.events
         if told:
-            self.connection.executemany(_EVENT_WRITE, told)
+            execute_rows(self.connection, _EVENT_WRITE, told)
             self.connection.execute("UPDATE treadle_meta SET value = ? WHERE key = 'last_seq'", (self.last_seq,))
         changes = [(*key, change) for key, change in self.deltas.items() if change]
         if changes:
@@ -137,6 +135,20 @@ class SqliteUnit(Unit):
             cache.clear()
         self._doomed.clear()
         self.desk.forget()
+
+    def note_written(self) -> None:
+        """What is written now cannot be taken back by itself."""
+        self._has_written = True
+
+    def forget_items(self, keys: Collection[int]) -> None:
+        """Let go of the cached rows of items, flushed before, that are changed by SQL."""
+        for key in keys:
+            self._whole_items.discard(key)
+            item = self._items.pop(key, None)
+            if item is not None:
+                self._item_keys.pop(item.id, None)
+                for stage in self.shape_of(item).every:
+                    self._tasks.pop((key, stage.id, 0), None)
 
     def take_back(self) -> None:
         """Undo the verb; what it wrote by SQL of its own cannot be undone alone."""
@@ -192,9 +204,9 @@ class SqliteUnit(Unit):
         if items:
             self._write_items(items)
         if tasks:
-            self.connection.executemany(_TASK_WRITE, tasks)
+            execute_rows(self.connection, _TASK_WRITE, tasks)
         if attempts:
-            self.connection.executemany(_ATTEMPT_WRITE, attempts)
+            execute_rows(self.connection, _ATTEMPT_WRITE, attempts)
         # The verb that is under way may go on changing the rows it has announced: they are written once more at the end.
         self._dirty = {key: row for key, row in self._dirty.items() if key in self._edited}
         self._new.clear()
@@ -202,7 +214,8 @@ class SqliteUnit(Unit):
     def _write_items(self, items: list[Item]) -> None:
         new = [item for item in items if id(item) in self._new]
         if new:
-            self.connection.executemany(
+            execute_rows(
+                self.connection,
                 _ITEM_WRITE,
                 [(i.key, i.id, i.workflow, i.data, i.priority, i.created_at, i.flags, i.open_stages) for i in new],
             )
@@ -213,10 +226,12 @@ class SqliteUnit(Unit):
             )
 
     def _attempt_values(self, attempt: Attempt) -> tuple[Any, ...]:
-        output: bytes | str | None = attempt.output
-        if output is not None and len(output) > BIG_OUTPUT:
-            output = self._keep_blob(attempt.output or b"")
+        output = self.stored_output(attempt.output)
         return (*attempt.key, attempt.started_at, attempt.completed_at, attempt.outcome, output, attempt.raw_detail)
+
+    def stored_output(self, output: bytes | None) -> bytes | str | None:
+        """The output as its column has it: a big one is kept apart, under its hash."""
+        return output if output is None or len(output) <= BIG_OUTPUT else self._keep_blob(output)
 
     def _keep_blob(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()

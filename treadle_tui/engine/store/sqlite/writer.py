@@ -53,7 +53,7 @@ class Writer:
         self,
         path: Path,
         synchronous: str,
-        publish: Callable[[Sequence[RawEvent]], None],
+        publish: Callable[[Sequence[RawEvent], bool], None],
         before_commit: Callable[[], None],
     ) -> None:
         self.path = path
@@ -64,6 +64,8 @@ class Writer:
         self._wake = threading.Event()
         self._guard = threading.Lock()
         self._is_stopping = False
+        self._rings = False
+        """Whether what was committed last may have given somebody something to do."""
         self._lock: FileLock | None = None
         self._unit: SqliteUnit | None = None
         self._opened: Operation | None = None
@@ -179,6 +181,7 @@ class Writer:
                 self._wake.set()
 
     def _do(self, batch: list[Operation]) -> None:
+        self._rings = False
         try:
             told = self._transaction(batch)
         except BatchLost:
@@ -196,7 +199,7 @@ class Writer:
                 operation.error = error
             return
         if told:
-            self._publish(told)
+            self._publish(told, self._rings)
 
     def _one_by_one(self, batch: list[Operation]) -> list[RawEvent]:
         told: list[RawEvent] = []
@@ -234,6 +237,7 @@ class Writer:
                 unit.abandon()
                 raise
         self.commits += 1
+        self._rings = self._rings or unit.rings
         return told
 
     def _do_verb(self, unit: SqliteUnit, operation: Operation) -> None:

@@ -26,6 +26,7 @@ from treadle_tui.engine.store.rows import (
     Item,
     Lease,
     Task,
+    TaskKey,
 )
 from treadle_tui.engine.store.unit import Unit
 from treadle_tui.engine.store.verbs.moves import close_fan_out, fail, make_ready, move, record_attempt, task_named
@@ -183,18 +184,26 @@ def _claim(unit: Unit, item: Item, task: Task) -> Claim:
         workflow=item.workflow,
         item_id=item.id,
         item_data=item.data,
+        priority=task.priority,
+        created_at=item.created_at,
         stage=task.stage,
         subtask=task.name,
         metadata=detail.get("metadata"),
         attempt=task.attempt,
+        started_at=task.started_at,
         extra=task.extra,
-        idempotency_key=f"{unit.store_id}-{task.item}-{task.stage}-{task.sub}-{task.attempt}",
+        idempotency_key=idempotency_key(unit, task.key, task.attempt),
         upstream=upstream,
         feedback=detail.get("feedback"),
         previous=unit.attempts(task.item, task.stage, task.sub) if task.attempt > 1 else (),
         decisions=_decisions_above(unit, item, task.stage) if item.flags & DECIDED else {},
         results=_results(unit, task) if work is Work.REDUCE else {},
     )
+
+
+def idempotency_key(unit: Unit, key: TaskKey, attempt: int) -> str:
+    """The same for an attempt whatever happens to it, and never that of another one."""
+    return f"{unit.store_id}-{key[0]}-{key[1]}-{key[2]}-{attempt}"
 
 
 def _decisions_above(unit: Unit, item: Item, stage: int) -> dict[int, Mapping[str, Any]]:

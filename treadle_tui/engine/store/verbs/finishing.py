@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from treadle_tui.engine import events as ev
-from treadle_tui.engine.store.results import Move, Result
+from treadle_tui.engine.store.results import Claim, Ended, Move, Result
 from treadle_tui.engine.store.rows import (
     AWAITING_REVIEW,
+    DECLARE,
     FANNED_OUT,
     RETRY_WAIT,
+    RUNNING,
     SKIPPED,
     Item,
     Task,
@@ -17,7 +20,7 @@ from treadle_tui.engine.store.rows import (
 )
 from treadle_tui.engine.store.statements import from_json, to_json
 from treadle_tui.engine.store.unit import Unit
-from treadle_tui.engine.store.verbs.claiming import hand_back
+from treadle_tui.engine.store.verbs.claiming import hand_back, take
 from treadle_tui.engine.store.verbs.moves import (
     complete,
     discard_subtasks,
@@ -49,6 +52,48 @@ def finish(unit: Unit, worker: int, key: TaskKey, fence: int, result: Result) ->
     task.interruptions = 0
     _RECORD[result.move](unit, item, task, result)
     return True
+
+
+def finish_plainly(
+    unit: Unit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]
+) -> list[Claim] | None:
+    """Record attempts that are all plain, and claim what follows them; None, and nothing changed, when one is not the ordinary case.
+
+    `contenders` are the stages the worker could claim something of. A dependent is claimed here only when nothing of theirs that is
+    ready comes before it; else it is ready, for whoever claims next.
+    """
+    if not all(_is_ordinary(unit, worker, each, fingerprints) for each in batch):
+        return None
+    ready = [task for stage in contenders for task in unit.ready(stage, 1, None)]
+    first = min(((-task.priority, task.turn, task.item) for task in ready), default=None)
+    held = unit.holds()
+    claims: list[Claim] = []
+    for each in batch:
+        finish(unit, worker, each.claim.key, each.claim.fence, each.result)
+        for turn, dependent in enumerate(unit.shapes[each.claim.workflow].by_id[each.claim.stage].dependents):
+            is_next = first is None or (-each.claim.priority, turn, each.claim.key[0]) < first
+            task = unit.stored_task(each.claim.key[0], dependent, 0)
+            if task is not None and is_next and dependent in each.onward and dependent not in held:
+                claimed = take(unit, worker, task)
+                if claimed is not None:
+                    claims.append(claimed)
+    return claims
+
+
+def _is_ordinary(unit: Unit, worker: int, each: Ended, fingerprints: Mapping[int, str]) -> bool:
+    claim = each.claim
+    shape = unit.shapes.get(claim.workflow)
+    if shape is None or fingerprints.get(shape.id) != shape.fingerprint:
+        return False
+    stage = shape.by_id.get(claim.stage)
+    task, item = unit.stored_task(*claim.key), unit.item(claim.key[0])
+    if stage is None or stage.is_removed or not stage.frees_dependents or task is None or item is None or item.flags:
+        return False
+    if any(unit.stored_task(item.key, dependent, 0) is not None for dependent in stage.dependents):
+        return False
+    return (task.worker, task.fence, task.state, task.attempt, task.phase, task.extra, task.raw_detail) == (
+        *(worker, claim.fence, RUNNING, 1, DECLARE, 0, None),
+    )
 
 
 def _with_declared_statements(task: Task, result: Result) -> Result:

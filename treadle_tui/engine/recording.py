@@ -1,0 +1,198 @@
+"""Hands the results of attempts to the store, many at once, and keeps those that it refuses until it does not.
+
+One batch is under way at a time; what ends meanwhile is the next one, so that batches grow with the load. Ordinary completions are
+one call, which also claims the stages they set free; everything else is recorded attempt by attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, repeat
+from typing import TYPE_CHECKING
+
+from treadle_tui.engine.attempt_pool import AttemptPool
+from treadle_tui.engine.errors import StoreCorrupt, StoreError
+from treadle_tui.engine.rooms import Limits
+from treadle_tui.engine.running import RunningAttempt
+from treadle_tui.engine.store.results import Claim, Ended, Move, Result
+from treadle_tui.engine.store.transactional import TransactionalStore
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.store.shape import WorkflowShape
+
+log = logging.getLogger("treadle.engine")
+
+STORE_PAUSES = (0.1, 0.5, 2.0, 5.0)
+"""Seconds to wait before a store that refused is asked again; the last one is repeated."""
+
+Begin = Callable[[AttemptPool, Sequence[Claim]], None]
+
+
+class Trouble:
+    """What keeps the store from working, said once."""
+
+    def __init__(self) -> None:
+        self.words: str | None = None
+        """The store's own sentence; None while it works."""
+
+    def met(self, error: StoreError, what: str) -> None:
+        """The store has refused: log that once."""
+        if self.words != str(error):
+            self.words = str(error)
+            log.error("%s: %s", what, error)
+
+    def over(self) -> None:
+        """The store works."""
+        self.words = None
+
+
+class Recorder:
+    """Records for one engine. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        store: TransactionalStore,
+        limits: Limits,
+        now: Callable[[], int],
+        trouble: Trouble,
+        *,
+        shapes: Callable[[], Mapping[int, WorkflowShape]],
+        begin: Begin,
+        recorded: Callable[[Sequence[RunningAttempt], bool], None],
+    ) -> None:
+        """`shapes`: those this engine runs, by workflow. `begin` runs what was claimed on the way. `recorded` is told of attempts
+        that are through, and whether there may be something new to claim.
+        """
+        self.store = store
+        self._trouble = trouble
+        self._limits = limits
+        self._now = now
+        self._shapes = shapes
+        self._begin = begin
+        self._recorded = recorded
+        self._ended: list[tuple[AttemptPool, RunningAttempt, Ended]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def ended(self, pool: AttemptPool, attempt: RunningAttempt, result: Result) -> None:
+        """An attempt has ended: record it soon."""
+        attempt.flush(self._now())
+        self._ended.append((pool, attempt, Ended(attempt.claim, result)))
+        if self._task is None:
+            self._task = asyncio.create_task(self._record_what_ended(), name="treadle recorder")
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What records at this moment."""
+        return set() if self._task is None else {self._task}
+
+    async def stop(self, seconds: float) -> None:
+        """Wait so long until everything that has ended is recorded; what the store still refuses then is left to the next engine."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=seconds)
+
+    async def _record_what_ended(self) -> None:
+        try:
+            while self._ended:
+                batch, self._ended = self._ended, []
+                plain = [each for each in batch if each[2].is_plain]
+                others = [each for each in batch if not each[2].is_plain]
+                if plain:
+                    others += await self._record_plainly(plain)
+                if others:
+                    one, *more = others
+                    if more:
+                        await asyncio.gather(*(self._record_one(attempt, ended.result) for _, attempt, ended in others))
+                    else:
+                        await self._record_one(one[1], one[2].result)
+                    self._recorded([attempt for _, attempt, _ in others], True)
+        finally:
+            self._task = None
+
+    # --- many at once -----------------------------------------------------------------------------------------------
+
+    async def _record_plainly(
+        self, batch: list[tuple[AttemptPool, RunningAttempt, Ended]]
+    ) -> list[tuple[AttemptPool, RunningAttempt, Ended]]:
+        """Record ordinary completions in one call, and begin what it claimed; those that must be recorded one by one after all."""
+        worker = batch[0][1].worker
+        if any(attempt.worker != worker or attempt.is_called_off for _, attempt, _ in batch):
+            return batch
+        now = self._now()
+        shapes = self._shapes()
+        wanted: list[Ended] = []
+        pools: dict[int, AttemptPool] = {}
+        for pool, attempt, ended in batch:
+            claim = attempt.claim
+            self._limits.ended(claim.stage)
+            attempt.is_counted = False
+            shape = shapes.get(claim.workflow)
+            stage = None if shape is None or not pool.is_open else shape.by_id.get(claim.stage)
+            if stage is not None and stage.dependents:
+                onward = [dependent for dependent in stage.dependents if self._limits.take_room(dependent, now)]
+                if onward:
+                    ended = ended._replace(onward=onward)
+                    pools[claim.key[0]] = pool
+            wanted.append(ended)
+        contenders = [room.stage for room in self._limits.stage_rooms()]
+        fingerprints = {shape.id: shape.fingerprint for shape in shapes.values()}
+        try:
+            claims = await self.store.finish_plainly(worker, wanted, contenders, fingerprints, now)
+        except Exception as error:
+            log.debug("a batch of %d is recorded one by one: %s", len(batch), error)
+            claims = None
+        asked, given = sum(len(each.onward) for each in wanted), 0 if claims is None else len(claims)
+        if given < asked:
+            granted = set() if claims is None else {claim.key for claim in claims}
+            for each in wanted:
+                for dependent in each.onward:
+                    if (each.claim.key[0], dependent, 0) not in granted:
+                        self._limits.give_back(dependent)
+        if claims is None:
+            return batch
+        self._trouble.over()
+        for pool in set(pools.values()):
+            self._begin(pool, [claim for claim in claims if pools[claim.key[0]] is pool])
+        self._recorded([attempt for _, attempt, _ in batch], given < asked or not claims)
+        return []
+
+    # --- one by one -------------------------------------------------------------------------------------------------
+
+    async def record(self, attempt: RunningAttempt, result: Result) -> None:
+        """Record one attempt's result and wait for it."""
+        attempt.flush(self._now())
+        await self._record_one(attempt, result)
+
+    async def _record_one(self, attempt: RunningAttempt, result: Result) -> None:
+        try:
+            await self._insist(attempt, result)
+        except Exception:
+            # A store that is closed or broken: nobody waits for this attempt, and the next engine finds it interrupted.
+            log.exception("the result of %s could not be recorded; it runs again after the next start", attempt.claim.idempotency_key)
+
+    async def _insist(self, attempt: RunningAttempt, result: Result) -> None:
+        claim = attempt.claim
+        for pause in chain(STORE_PAUSES, repeat(STORE_PAUSES[-1])):
+            try:
+                recorded = await self.store.finish(attempt.worker, claim.key, claim.fence, result, self._now())
+            except StoreError as error:
+                if isinstance(error, StoreCorrupt) or self.store.is_closed:
+                    raise
+                self._trouble.met(error, "a result could not be recorded and is kept until it can")
+                await asyncio.sleep(pause)
+                continue
+            except Exception as error:  # never leave a stage running because its result cannot be written
+                if result.outcome == "error":
+                    raise
+                log.exception("the result of %s cannot be recorded as it is", claim.idempotency_key)
+                problem = f"its result cannot be recorded: {type(error).__name__}: {error}"
+                result = Result(move=Move.FAIL, outcome="error", error=problem)
+                continue
+            self._trouble.over()
+            if not recorded and not attempt.is_called_off:
+                log.warning("the result of %s came too late: its lease was lost", claim.idempotency_key)
+            return
