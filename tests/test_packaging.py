@@ -77,7 +77,7 @@ def test_both_licences_are_in_the_wheel(wheel: Path) -> None:
     assert names == {"LICENSE-MIT", "LICENSE-APACHE"}
 
 
-EXTRAS = ("documents",)
+EXTRAS = ("documents", "media", "moderation")
 """Extras that bring what a workflow imports within the stage that needs it."""
 
 
