@@ -98,9 +98,8 @@ async def fed(*items: str) -> AsyncIterator[Fed]:
     async with Engine(store, [workflow]) as engine:
         await engine.submit(workflow, [{"id": item} for item in items])
     it = Fed(store, workflow)
-    it.board.ask(Question("looms"), workflow.stages())
     it.board.look_at(0, 20)
-    await it.feed.reload()
+    await it.feed.ask(Question("looms"), workflow.stages())
     running = asyncio.create_task(it.feed.run())
     try:
         await until(lambda: it.told.totals)

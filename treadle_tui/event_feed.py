@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from treadle_tui.board.board import Board
+from treadle_tui.board.listing import Listing
 from treadle_tui.board.tally import Counts, tally
-from treadle_tui.board.view import Changes
+from treadle_tui.board.view import Changes, Question
+from treadle_tui.engine.clock import SystemClock, to_ms
 from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.events import (
     Event,
@@ -27,7 +29,9 @@ from treadle_tui.engine.events import (
     ReviewResolved,
     StageRetried,
 )
+from treadle_tui.engine.selection import Order
 from treadle_tui.engine.states import StageState
+from treadle_tui.engine.status import ItemRow
 from treadle_tui.engine.store.protocol import StoreReads
 
 #: Between two flushes: 20 a second is faster than a person reads.
@@ -36,6 +40,10 @@ FLUSH_SECONDS = 0.05
 UNFOCUSED_FLUSH_SECONDS = 1.0
 #: Between two readings of the totals.
 COUNT_SECONDS = 0.25
+#: Between two looks at what a filter's answer would be now.
+MATCH_SECONDS = 1.0
+#: As many of a long answer are shown before the rest is known.
+FIRST_KEYS = 512
 #: After a slow reading the feed rests for so many times as long, but never longer than a person would notice.
 _REST, _LONGEST_REST = 3, 0.25
 #: More events than this at once are not read one by one.
@@ -77,12 +85,14 @@ class EventFeed:
     """Follows one store for one board. `run` ends only when it is cancelled."""
 
     def __init__(self, store: StoreReads, board: Board, listeners: Listeners, is_focused: Callable[[], bool] = lambda: True) -> None:
+        """`is_focused`: whether somebody may be looking."""
         self._store = store
         self._board = board
         self._tell = listeners
         self._is_focused = is_focused
         self._wanted = asyncio.Event()
         self._totals_due = asyncio.Event()
+        self._matches_due = asyncio.Event()
         self._reviews_due = True
         self._waiting = 0
         self._awaiting = 0
@@ -102,13 +112,79 @@ class EventFeed:
             group.create_task(self._follow(since), name="event feed: follow")
             group.create_task(self._read_wanted(), name="event feed: read")
             group.create_task(self._read_totals(), name="event feed: totals")
+            group.create_task(self._rematch(), name="event feed: what fits")
 
-    async def reload(self) -> None:
-        """The board shows something else: read it from the beginning, and show it once there is something to see."""
-        changes = self._board.take_total(await self._total())
+    async def ask(self, question: Question, stages: Sequence[str], keep: str = "") -> None:
+        """Show the answer to a question once it is known, the cursor on the item of the id `keep` when it is among them.
+
+        A long answer is shown as soon as its beginning is known. What is shown stays until there is something else to show.
+        """
+        answer, total = await self._answer(question)
+        index, rows = await self._landing(question, answer, keep)
+        ticket, size = self._board.draw_ticket(), self._board.window.page_rows
+        self._board.ask(question, stages, answer, total)
+        if rows:
+            self._board.take_page(index // size, rows, ticket)
+            self._board.expect_at(index, rows[index % size].item_id)
+        self._board.look_at(max(0, index - self._board.height // 2), self._board.height)
         self._totals_due.set()
-        await self._read_pages(changes)
-        self._tell.on_changes(changes)
+        self._tell.on_changes(Changes(is_rearranged=True))
+        await self._read_pages(Changes())
+        if answer is not None and not answer.is_whole:
+            await self._read_whole(question, stages)
+
+    async def _answer(self, question: Question) -> tuple[Listing | None, int]:
+        if question.is_plain:
+            return None, tally(await self._store.counts(), question.workflow).items
+        # Of a list in the order of adding the beginning is known long before the whole, when much of it fits.
+        is_quick = question.order is Order.ADDED
+        keys = await self._store.select(question.selection, self._now(), FIRST_KEYS if is_quick else None)
+        return Listing(keys, is_whole=not is_quick or len(keys) < FIRST_KEYS), len(keys)
+
+    async def _landing(self, question: Question, answer: Listing | None, keep: str) -> tuple[int, list[ItemRow]]:
+        """Where the cursor will be, and the page around it."""
+        kept = await self._store.rows([keep]) if keep else []
+        index: int | None = None
+        if kept and kept[0].workflow == (question.workflow or kept[0].workflow):
+            key = kept[0].key
+            index = await self._store.place_of(key, question.workflow) if answer is None else answer.index_of(key)
+        size = self._board.window.page_rows
+        number = (index or 0) // size
+        if answer is None:
+            rows = await self._store.page(workflow=question.workflow, offset=number * size, limit=size)
+        else:
+            rows = await self._store.rows_of(answer.keys[number * size : (number + 1) * size])
+        at = index or 0
+        return (at, rows) if at % size < len(rows) else (0, [])
+
+    async def _read_whole(self, question: Question, stages: Sequence[str]) -> None:
+        epoch = self._board.epoch
+        keys = await self._store.select(question.selection, self._now())
+        if epoch != self._board.epoch:
+            return
+        if self._board.take_listing(keys):
+            self._tell.on_changes(Changes(is_rearranged=True))
+            return
+        cursor = self._board.cursor
+        await self.ask(question, stages, cursor.item_id if cursor else "")
+
+    async def _rematch(self) -> None:
+        """Find out what has come to fit the filter, and what fits no longer; at most a tenth of the time."""
+        while True:
+            await self._matches_due.wait()
+            self._matches_due.clear()
+            began, epoch, question = time.monotonic(), self._board.epoch, self._board.question
+            if self._board.listing is None:
+                continue
+            try:
+                keys = await self._store.select(question.selection, self._now())
+                if epoch == self._board.epoch and (changes := self._board.take_matches(keys)):
+                    self._tell.on_changes(changes)
+                self._recovered()
+            except TreadleError as error:
+                await self._wait_out(error)
+                self._matches_due.set()
+            await asyncio.sleep(max(MATCH_SECONDS, 10 * (time.monotonic() - began)))
 
     # following ------------------------------------------------------------------------------------------------------------------
 
@@ -132,6 +208,7 @@ class EventFeed:
         if news.has_reviews or news.is_unknown:
             self._reviews_due = True
         self._totals_due.set()
+        self._matches_due.set()
         await self._take_in(news)
         self._tell.on_items(None if news.is_unknown else news.items)
         return reached
@@ -176,6 +253,9 @@ class EventFeed:
             least = UNFOCUSED_FLUSH_SECONDS
         await asyncio.sleep(max(least - spent, min(spent * _REST, _LONGEST_REST)))
 
+    def _now(self) -> int:
+        return to_ms(SystemClock().now())
+
     # reading what is looked at --------------------------------------------------------------------------------------------------
 
     async def _read_wanted(self) -> None:
@@ -195,24 +275,34 @@ class EventFeed:
         """Read pages until the board wants none; each is shown as it comes, because the next may take its time."""
         size = self._board.window.page_rows
         while wanted := self._board.wanted_pages():
-            question, number, ticket = self._board.question, wanted[0], self._board.draw_ticket()
-            rows = await self._store.page(
-                workflow=question.workflow, offset=number * size, limit=size, stage=question.stage, states=question.states
-            )
-            if question != self._board.question:
+            epoch, number, ticket = self._board.epoch, wanted[0], self._board.draw_ticket()
+            keys = self._board.keys_of_page(number)
+            rows = await self._page(number) if keys is None else await self._store.rows_of(keys)
+            if epoch != self._board.epoch:
                 continue
-            if len(rows) < min(size, self._board.shown - number * size):  # rows have gone meanwhile
+            if keys is not None and len(rows) < len(keys):  # items have gone meanwhile
+                _join(changes, self._board.drop_keys(set(keys) - {row.key for row in rows}))
+                continue
+            if keys is None and len(rows) < min(size, self._board.shown - number * size):
                 _join(changes, self._board.take_total(await self._total()))
             _join(changes, self._board.take_page(number, rows, ticket))
             self._tell.on_changes(Changes(changes.cells, changes.is_rearranged))
             changes.cells, changes.is_rearranged = {}, False
 
+    async def _page(self, number: int) -> list[ItemRow]:
+        """A page of the plain list, counted from the nearest row that is known: at the end of a long list, the top is far."""
+        size, workflow = self._board.window.page_rows, self._board.question.workflow
+        known = self._board.window.last_before(number)
+        if known is None:
+            return await self._store.page(workflow=workflow, offset=number * size, limit=size)
+        index, row = known
+        return await self._store.page(workflow=workflow, offset=number * size - index - 1, limit=size, after=row.key)
+
     async def _total(self) -> int:
-        """How many rows there are; without a filter from the kept counts, which cost the same at any size."""
-        question = self._board.question
-        if not question.states:
-            return tally(await self._store.counts(), question.workflow).items
-        return await self._store.count_items(workflow=question.workflow, stage=question.stage, states=question.states)
+        """How many rows there are, from the kept counts, which cost the same at any size; of a list, those it has."""
+        if self._board.listing is not None:
+            return len(self._board.listing)
+        return tally(await self._store.counts(), self._board.question.workflow).items
 
     async def _read_children(self, changed: set[str] | None, changes: Changes) -> None:
         everything = {fan_out.item_id for fan_out in self._board.expansions}

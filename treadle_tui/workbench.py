@@ -13,6 +13,7 @@ from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.board.tally import Counts, tally
 from treadle_tui.board.view import CellRef, Changes, Question
 from treadle_tui.board.workflow_choice import WorkflowChoices
+from treadle_tui.engine.clock import to_ms
 from treadle_tui.engine.errors import ReviewConflict, TreadleError
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision
 from treadle_tui.engine_host import AttachedReadOnly, EngineHost
@@ -146,10 +147,8 @@ class Workbench:
         chosen = next((name for name in candidates if name and (name in names or name in self._workflows)), "")
         stages = names.get(chosen) or (self._workflows[chosen].stages() if chosen in self._workflows else [])
         if (chosen, stages) != (shown, self.board.stages):
-            self.board.ask(Question(workflow=chosen or None), stages)
+            await self.feed.ask(Question(workflow=chosen or None), stages)
             self._app.main_screens.state(workflow=chosen)
-            self.board_screen.show_workflow()
-            await self.feed.reload()
 
     def _show_changes(self, changes: Changes) -> None:
         self.board_screen.show_changes(changes)
@@ -188,7 +187,7 @@ class Workbench:
 
         key = self.board.cursor
         row = self.board.window.held(key.item_id) if key else None
-        found = await find_waiting(self._store, self.board.question, row.key if row else 0, direction)
+        found = await find_waiting(self._store, self.board, row.key if row else 0, direction, to_ms(utc_now()))
         stage = waiting_stage(found[0], self.board.stages) if found else None
         if found is None or stage is None:
             self._app.say("nothing here waits for you")
@@ -199,7 +198,11 @@ class Workbench:
         grid = self.board_screen.grid
         grid.go_to_line(self.board.expansions.line_of(index))
         size, ticket = self.board.window.page_rows, self.board.draw_ticket()
-        rows = await self._store.page(workflow=self.board.question.workflow, offset=index // size * size, limit=size)
+        keys = self.board.keys_of_page(index // size)
+        if keys is None:
+            rows = await self._store.page(workflow=self.board.question.workflow, offset=index // size * size, limit=size)
+        else:
+            rows = await self._store.rows_of(keys)
         self._show_changes(self.board.take_page(index // size, rows, ticket))
         grid.go_to(LineKey(item_id), stage)
 

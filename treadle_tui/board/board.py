@@ -6,10 +6,12 @@ and repaints what the returned `Changes` name. Nothing here waits, draws, or kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Sequence
 
-from treadle_tui.board.cell_text import waits
+from treadle_tui.board.cell_text import CellShows, waits
 from treadle_tui.board.expansion import Expansions, LineKey
+from treadle_tui.board.listing import Listing
 from treadle_tui.board.safe_text import safe_line, width_of
 from treadle_tui.board.view import BoardLine, CellRef, Changes, Question
 from treadle_tui.board.window import MOST_PAGES, PAGE_ROWS, RowWindow
@@ -25,8 +27,18 @@ class Board:
 
     def __init__(self, page_rows: int = PAGE_ROWS, most_pages: int = MOST_PAGES) -> None:
         self.question = Question()
+        self.every_stage: list[str] = []
+        """Stages of the workflow, topological order."""
+        self.hidden: frozenset[str] = frozenset()
+        """Stages that are not shown."""
         self.stages: list[str] = []
-        """Columns, topological order."""
+        """Columns: the stages that are shown, topological order."""
+        self.shows = CellShows.STATE
+        """What cells say."""
+        self.listing: Listing | None = None
+        """The answer to a question that is not plain."""
+        self.epoch = 0
+        """Grows with every question: a reading that began in an earlier one is of no use."""
         self.window = RowWindow(page_rows, most_pages)
         self.expansions = Expansions()
         self.total = 0
@@ -37,6 +49,8 @@ class Board:
         """Whether newcomers are taken in at once: until the first reading is through, and while a person adds items here."""
         self.marks: set[str] = set()
         """Ids of the marked items."""
+        self.range_start: int | None = None
+        """The row at which a range of marks begins, while one is being marked."""
         self.cursor_stage = ""
         """The column of the cursor."""
         self.fan_outs: set[str] = set()
@@ -49,19 +63,36 @@ class Board:
         self._height = 0
         self._ticket = 0
 
-    def ask(self, question: Question, stages: Sequence[str]) -> None:
-        """Show something else: nothing is held, no fan-out is open, the cursor is at the top."""
+    def ask(self, question: Question, stages: Sequence[str], listing: Listing | None = None, total: int = 0) -> None:
+        """Show something else: no row is held, no fan-out is open, the cursor is at the top. Of the same workflow, marks stay."""
+        is_other = question.workflow != self.question.workflow or list(stages) != self.every_stage
         self.question = question
-        self.stages = list(stages)
+        self.epoch += 1
+        self.listing = listing
         self.window.clear()
         self.expansions.clear()
-        self.total = self.shown = 0
-        self.welcomes_newcomers = True
-        self.marks.clear()
-        self.fan_outs.clear()
-        self.longest_id = 0
-        self.cursor_stage = self.stages[0] if self.stages else ""
+        self.total = self.shown = total if listing is None else len(listing)
+        self.range_start = None
         self._cursor, self._cursor_index, self._first_line = None, 0, 0
+        if is_other:
+            self.welcomes_newcomers = True
+            self.marks.clear()
+            self.fan_outs.clear()
+            self.longest_id = 0
+            self.every_stage = list(stages)
+            self.cursor_stage = ""
+            self.choose_columns(self.hidden)
+
+    def choose_columns(self, hidden: Collection[str]) -> None:
+        """Show every stage but these; all of them when none would be left. The cursor goes to the nearest that is shown."""
+        self.hidden = frozenset(hidden)
+        at = self.every_stage.index(self.cursor_stage) if self.cursor_stage in self.every_stage else 0
+        self.stages = [stage for stage in self.every_stage if stage not in self.hidden] or list(self.every_stage)
+        if self.cursor_stage not in self.stages:
+            self.cursor_stage = min(self.stages, key=lambda stage: abs(self.every_stage.index(stage) - at), default="")
+        for fan_out in self.expansions:
+            if fan_out.stage not in self.stages:
+                self.close(fan_out.item_id, fan_out.stage)
 
     # lines ---------------------------------------------------------------------------------------------------------------------
 
@@ -72,8 +103,20 @@ class Board:
 
     @property
     def newcomers(self) -> int:
-        """Items that have come below the last line and are not shown yet."""
+        """Items that have come to be listed and are not shown yet."""
+        if self.listing is not None:
+            return self.listing.new_count
         return max(0, self.total - self.shown)
+
+    @property
+    def gone(self) -> set[int]:
+        """Keys of the rows that are shown though they do not fit the filter any more."""
+        return self.listing.gone if self.listing is not None else set()
+
+    def keys_of_page(self, number: int) -> Sequence[int] | None:
+        """Which items stand on a page; None when that follows from its number."""
+        size = self.window.page_rows
+        return None if self.listing is None else self.listing.keys[number * size : (number + 1) * size]
 
     def line(self, number: int) -> BoardLine:
         """The line of that number, 0 at the top."""
@@ -87,6 +130,11 @@ class Board:
             return BoardLine(None, row, fan_out.stage, None, is_last)
         child = fan_out.children[place.child]
         return BoardLine(LineKey(fan_out.item_id, fan_out.stage, child.name), row, fan_out.stage, child, is_last)
+
+    @property
+    def height(self) -> int:
+        """How many lines are on the screen."""
+        return self._height
 
     def look_at(self, first_line: int, height: int) -> None:
         """Say which lines are on the screen; what is read follows."""
@@ -120,17 +168,55 @@ class Board:
 
     # readings ------------------------------------------------------------------------------------------------------------------
 
+    @property
+    def _has_room(self) -> bool:
+        return self.line_count < self._height or self.shown == 0 or self.welcomes_newcomers
+
     def take_total(self, total: int) -> Changes:
         """Take in how many rows there are: newcomers are shown at once while the list is shorter than the screen."""
-        has_room = self.line_count < self._height or self.shown == 0
+        if self.listing is not None:
+            return Changes()
+        has_room = self._has_room
         self.total = total
         before = self.shown
-        if total < self.shown or has_room or self.welcomes_newcomers:
+        if total < self.shown or has_room:
             self.shown = total
         return Changes(is_rearranged=self.shown != before)
 
+    def take_listing(self, keys: array[int]) -> bool:
+        """Take in the whole of a list of which the beginning is shown; False when it has become another one meanwhile."""
+        if self.listing is None or not self.listing.extend_to(keys):
+            return False
+        self.total = self.shown = len(self.listing)
+        return True
+
+    def take_matches(self, keys: array[int]) -> Changes:
+        """Take in which items the answer would consist of now."""
+        if self.listing is None or not self.listing.is_whole:
+            return Changes()
+        before = self.newcomers, self.gone
+        self.listing.compare(keys)
+        if self.listing.new and self._has_room:
+            self.listing.take_new_in()
+        changed = (self.newcomers, self.gone) != before or self.shown != len(self.listing)
+        self.total = self.shown = len(self.listing)
+        return Changes(is_rearranged=changed)
+
+    def drop_keys(self, keys: Collection[int]) -> Changes:
+        """Items of the list are no more: what stood below them moves up."""
+        if self.listing is None:
+            return Changes()
+        above = sum(1 for key in keys if (index := self.listing.index_of(key)) is not None and index < self._cursor_index)
+        self.listing.drop(keys)
+        self.total = self.shown = len(self.listing)
+        self._cursor_index = max(0, self._cursor_index - above)
+        self.window.mark_stale()
+        return Changes(is_rearranged=True)
+
     def show_newcomers(self) -> Changes:
         """Take every newcomer in, below the last line."""
+        if self.listing is not None:
+            return Changes()
         before, self.shown = self.shown, self.total
         return Changes(is_rearranged=self.shown != before)
 
@@ -178,6 +264,10 @@ class Board:
         for fan_out in self.expansions:
             if fan_out.item_id in gone:
                 self.expansions.close(fan_out.item_id, fan_out.stage)
+        if self.listing is not None:
+            self.marks -= gone
+            keys = [row.key for item_id in gone if (row := self.window.held(item_id)) is not None]
+            return self.drop_keys(keys) if keys else Changes()
         above = sum(1 for item_id in gone if (index := self.window.index_of(item_id)) is not None and index < self._cursor_index)
         self._cursor_index = max(0, self._cursor_index - above)
         self.marks -= gone
@@ -199,6 +289,43 @@ class Board:
             cell = held.cells.get(fan_out.stage) if held else None
             if cell is not None and cell.subtasks == 0:
                 self.close(fan_out.item_id, fan_out.stage)
+
+    # marks ---------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def cursor_index(self) -> int:
+        """The cursor's row in the list."""
+        return self._cursor_index
+
+    @property
+    def marked_range(self) -> tuple[int, int] | None:
+        """First and last row of the range that is being marked; None when none is."""
+        if self.range_start is None:
+            return None
+        return min(self.range_start, self._cursor_index), max(self.range_start, self._cursor_index)
+
+    def is_marked(self, line: BoardLine, index: int) -> bool:
+        """Whether an item's line is marked, or about to be; `index` is its row's."""
+        marking = self.marked_range
+        in_range = marking is not None and marking[0] <= index <= marking[1]
+        return line.row is not None and not line.stage and (line.row.item_id in self.marks or in_range)
+
+    def toggle_mark(self) -> bool:
+        """Mark the item under the cursor, or unmark it; False when there is none."""
+        if self._cursor is None:
+            return False
+        self.marks ^= {self._cursor.item_id}
+        return True
+
+    def row_index_of(self, line: int) -> int:
+        """The row a line belongs to."""
+        return self._index_at(line)
+
+    def targets(self) -> list[str]:
+        """Ids that an action is about: those marked, else the one under the cursor."""
+        if self.marks:
+            return sorted(self.marks)
+        return [self._cursor.item_id] if self._cursor is not None else []
 
     # cursor --------------------------------------------------------------------------------------------------------------------
 
@@ -337,8 +464,13 @@ class Board:
         if index is None:
             return False
         self._cursor, self._cursor_index = key, index
-        self.cursor_stage = stage
+        if stage in self.stages:
+            self.cursor_stage = stage
         return True
+
+    def expect_at(self, index: int, item_id: str) -> None:
+        """Put the cursor on an item that is about to be read at that place of the list."""
+        self._cursor, self._cursor_index = LineKey(item_id), index
 
     def _waiting_places(self, row: ItemRow) -> Iterable[tuple[LineKey, str]]:
         for stage in self.stages:

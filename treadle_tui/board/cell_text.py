@@ -5,6 +5,10 @@ Always glyph and letter, never colour alone; every glyph is one cell wide.
 
 from __future__ import annotations
 
+from datetime import datetime
+from enum import Enum
+
+from treadle_tui.board.time_text import age, short_span
 from treadle_tui.engine.states import StageState, SubTaskStatus
 from treadle_tui.engine.status import Cell
 
@@ -14,11 +18,41 @@ UNREAD = "…"
 BLANK = ""
 
 
-def cell_text(cell: Cell) -> str:
-    """ "✓ C", "▸ R2" on the second attempt, "▸ 4/5 ✗1" for a fan-out."""
+class CellShows(str, Enum):
+    """What cells say beside the glyph of their state."""
+
+    #: Its letter, and how far a fan-out is.
+    STATE = "state"
+    #: How long it has been so.
+    AGE = "age"
+    #: How long the latest attempt took, or has taken so far.
+    DURATION = "duration"
+    #: How often it was tried.
+    ATTEMPTS = "attempts"
+
+    @property
+    def grows(self) -> bool:
+        """Whether cells say something else as time goes by, though nothing happens."""
+        return self in (CellShows.AGE, CellShows.DURATION)
+
+
+def cell_text(cell: Cell, shows: CellShows = CellShows.STATE, now: datetime | None = None) -> str:
+    """ "✓ C", "▸ R2" on the second attempt, "▸ 4/5 ✗1" for a fan-out; "✓ 3h", "✓ 4.0 s", "✓ 2×" where something else is shown."""
+    if shows is not CellShows.STATE and now is not None:
+        return f"{cell.state.glyph} {_said(cell, shows, now)}".rstrip()
     if cell.subtasks:
         return f"{cell.state.glyph} {fan_out_text(cell)}"
     return state_text(cell.state, cell.attempt)
+
+
+def _said(cell: Cell, shows: CellShows, now: datetime) -> str:
+    if shows is CellShows.AGE:
+        return age(cell.updated_at, now)
+    if shows is CellShows.ATTEMPTS:
+        return f"{cell.attempt}×" if cell.attempt else ""
+    if cell.state is StageState.PENDING:
+        return ""
+    return short_span(cell.started_at, now if cell.state is StageState.RUNNING else cell.completed_at or cell.updated_at)
 
 
 def state_text(state: StageState, attempt: int = 0) -> str:

@@ -40,3 +40,18 @@ def took(start: datetime | None, end: datetime | None) -> str:
         return ""
     seconds = max(0.0, (end - start).total_seconds())
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration_words(seconds)
+
+
+def short_span(start: datetime | None, end: datetime | None) -> str:
+    """The span between two moments in at most five cells: "40ms", "4.0s", "14m", "3h", "12d"; empty when one is unknown."""
+    if start is None or end is None:
+        return ""
+    seconds = max(0.0, (end - start).total_seconds())
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    return next(
+        (f"{int(seconds) // size}{unit}" for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")) if seconds >= size),
+        f"{seconds:.0f}s",
+    )

@@ -7,18 +7,31 @@ from typing import NamedTuple
 
 from treadle_tui.board.cell_text import waits
 from treadle_tui.board.expansion import LineKey
+from treadle_tui.engine.selection import Condition, Order, Selection
 from treadle_tui.engine.states import StageState, SubTaskStatus
 from treadle_tui.engine.status import Cell, ItemRow
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which items a board lists."""
+    """Which items a board lists, and in which order."""
 
     workflow: str | None = None
-    stage: str | None = None
-    states: tuple[StageState, ...] = ()
-    """Only items with a stage (the named one, else any) in one of these; all when empty."""
+    conditions: tuple[Condition, ...] = ()
+    order: Order = Order.ADDED
+    is_descending: bool = False
+    stage: str = ""
+    """For `Order.STAGE`: whose state counts."""
+
+    @property
+    def selection(self) -> Selection:
+        """The question as a store understands it."""
+        return Selection(self.workflow, self.conditions, self.order, self.is_descending, self.stage)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is every item as they were added: a list that only grows at its end, and need not be held as a whole."""
+        return not self.conditions and self.order is Order.ADDED and not self.is_descending
 
 
 @dataclass(slots=True)

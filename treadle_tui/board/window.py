@@ -72,6 +72,14 @@ class RowWindow:
         expected = min(self.page_rows, total - number * self.page_rows)
         return held is None or (stale_too and number in self._stale) or len(held) < expected
 
+    def last_before(self, number: int) -> tuple[int, ItemRow] | None:
+        """The nearest fresh row above a page, and its index: what stands behind it can be read without counting from the top."""
+        above = [n for n, page in self._pages.items() if n < number and n not in self._stale and page]
+        if not above:
+            return None
+        page = self._pages[max(above)]
+        return max(above) * self.page_rows + len(page) - 1, page[-1]
+
     def put_page(self, number: int, rows: Sequence[ItemRow], ticket: int) -> dict[str, set[str]]:
         """Take a page in; the stages that changed, by item id; every stage of a row that was not there before."""
         known = self._take_out(number)

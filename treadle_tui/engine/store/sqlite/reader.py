@@ -44,7 +44,8 @@ class Reader:
         except sqlite3.Error as error:
             await connection.close()
             raise sentence_of(error, self.path) from error
-        except BaseException:
+        except BaseException:  # nobody waits for the answer any more: do not work on it
+            await connection.interrupt()
             await connection.close()
             raise
         await self._give_back(connection)
