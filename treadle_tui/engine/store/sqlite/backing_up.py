@@ -15,8 +15,9 @@ from pathlib import Path
 
 from treadle_tui.engine.errors import StoreError
 from treadle_tui.engine.store.sqlite.addresses import Stillness, address
+from treadle_tui.engine.store.sqlite.complaints import sentence_of
 from treadle_tui.engine.store.sqlite.file_modes import set_rights
-from treadle_tui.engine.store.sqlite.opening import BUSY_MS, sentence_of
+from treadle_tui.engine.store.sqlite.opening import BUSY_MS
 
 PAGES_AT_ONCE = 2048
 """Between two reports of progress: 8 MiB at the usual page size."""

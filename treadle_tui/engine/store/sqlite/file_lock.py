@@ -7,6 +7,7 @@ every process, happens under this lock. `flock`, not `lockf`: POSIX record locks
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import sys
@@ -53,10 +54,14 @@ class FileLock:
     def __init__(self, path: Path, mode: int) -> None:
         """`mode`: permissions of the file when it is new."""
         self._path = path
+        self._mode = mode
+        self._descriptor = self._open()
+
+    def _open(self) -> int:
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), mode)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), self._mode)
         except OSError as error:
-            raise StoreError(f"cannot open the lock file {path}: {error.strerror}; check the folder's permissions") from error
+            raise StoreError(f"cannot open the lock file {self._path}: {error.strerror}; check the folder's permissions") from error
 
     def acquire(self, seconds: float = LOCK_SECONDS) -> None:
         """Wait for the lock. Raises `StoreLocked` when somebody holds it for so long."""
@@ -67,6 +72,15 @@ class FileLock:
                 raise StoreLocked(f"another process has been writing for {seconds:g} seconds (lock file {self._path}); try again later")
             time.sleep(pause)
             pause = min(pause * 2, 0.02)
+        if os.fstat(self._descriptor).st_nlink == 0:  # it was removed: others lock another file of that name
+            removed, self._descriptor = self._descriptor, self._open()
+            os.close(removed)
+            self.acquire(max(0.0, deadline - time.monotonic()))
+
+    def remove(self) -> None:
+        """Take the file away; only while holding it. Whoever waits for it finds out, and makes a new one."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def _try(self) -> bool:
         try:

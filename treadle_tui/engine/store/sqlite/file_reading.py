@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from treadle_tui.engine.store.sqlite.columns import Question
-from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours, sentence_of
+from treadle_tui.engine.store.sqlite.complaints import sentence_of
+from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours
 from treadle_tui.engine.store.sqlite.questions import Questions
 
 T = TypeVar("T")

@@ -6,13 +6,15 @@ own locks.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
 import time
 from pathlib import Path
 
-from treadle_tui.engine.errors import StoreCorrupt, StoreError, StoreLocked, StoreTooNew, TreadleError
+from treadle_tui.engine.errors import StoreCorrupt, StoreError, StoreTooNew
+from treadle_tui.engine.store.sqlite.complaints import of_system
 from treadle_tui.engine.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, VERSION, expected_tables, tables_of
 
 BUSY_MS = 10_000
@@ -21,40 +23,32 @@ JOURNAL_LIMIT = 64 * 1024 * 1024
 """Bytes the WAL file keeps after a checkpoint."""
 
 
-def sentence_of(error: sqlite3.Error, path: Path) -> TreadleError:
-    """SQLite's complaint as one of ours, with what to do."""
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        return StoreLocked(f"{path} is locked by another program ({text}); close it there, or try again later")
-    if "not a database" in text:
-        return StoreCorrupt(f"{path} is not a SQLite database; it was left untouched; give another --db file")
-    if "malformed" in text or "disk image" in text:
-        return StoreCorrupt(f"{path} is damaged ({text}); restore a backup, or try `sqlite3 {path.name} .recover` on a copy")
-    if "full" in text:
-        return StoreError(f"no room is left to write {path} ({text}); free some space, nothing that was recorded is lost")
-    if "readonly" in text or "read-only" in text:
-        return StoreError(f"{path} cannot be written ({text}); check its permissions and its folder's")
-    if "unable to open" in text:
-        return StoreError(f"{path} cannot be opened ({text}); check that its folder exists and may be written")
-    return StoreError(f"{path}: {text}")
-
-
-def prepare_file(path: Path) -> int:
-    """Make sure a file is there, a new one readable by its owner only; its permissions.
+def prepare_file(path: Path) -> tuple[int, bool]:
+    """Make sure a file is there, a new one readable by its owner only; its permissions, and whether it is new.
 
     Raises: `StoreError` for a folder, a missing folder, a folder that cannot be written.
     """
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder; name a file in it, such as {path / 'work.db'}")
-    if not path.parent.is_dir():
-        raise StoreError(f"the folder {path.parent} does not exist; create it, or give another --db file")
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        return stat.S_IMODE(path.stat().st_mode)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be created: {error.strerror}; check the folder's permissions and free space") from error
-    return 0o600
+        if path.is_dir():
+            raise StoreError(f"{path} is a folder; name a file in it, such as {path / 'work.db'}")
+        if not path.parent.is_dir():
+            raise StoreError(f"the folder {path.parent} does not exist; create it, or give another --db file")
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            return stat.S_IMODE(path.stat().st_mode), False
+        except OSError as error:
+            raise StoreError(f"{path} cannot be created: {error.strerror}; check the folder's permissions and free space") from error
+    except (OSError, ValueError) as error:
+        raise of_system(error, path) from error
+    return 0o600, True
+
+
+def remove_new(path: Path) -> None:
+    """Take away a database that could not be made; call it under the writers' lock."""
+    for suffix in ("-wal", "-shm", "-journal", ""):
+        with contextlib.suppress(OSError):
+            os.unlink(f"{path}{suffix}")
 
 
 def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
@@ -63,6 +57,7 @@ def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT}")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     return connection
 
@@ -93,7 +88,7 @@ def _version(connection: sqlite3.Connection, found: dict[str, list[str]]) -> int
         return VERSION if "treadle_migrations" in found else _foreign(found)
     try:
         return int(connection.execute("SELECT coalesce(max(number), 0) FROM treadle_migrations").fetchone()[0])
-    except sqlite3.OperationalError:
+    except (sqlite3.OperationalError, ValueError):
         return VERSION
 
 
@@ -108,19 +103,29 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
         raise StoreError(f"{path} cannot use a write-ahead log (it stays in {mode!r} mode); network file systems are not supported")
-    applied = 0
-    if "treadle_migrations" in tables_of(connection):
-        applied = connection.execute("SELECT coalesce(max(number), 0) FROM treadle_migrations").fetchone()[0]
-    for number, (name, step) in enumerate(MIGRATIONS[applied:], start=applied + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+    is_ours_from_now_on = not tables_of(connection)
+    while _migrate_one_step(connection, is_new):
+        pass
+    if is_ours_from_now_on:
+        # From now on the file itself says whose it is, whatever log lies beside it one day.
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+def _migrate_one_step(connection: sqlite3.Connection, is_new: bool) -> bool:
+    """Apply the next step with its record, in one transaction; False when there is none. Another process may be doing the same."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        applied = 0
+        if "treadle_migrations" in tables_of(connection):
+            applied = connection.execute("SELECT coalesce(max(number), 0) FROM treadle_migrations").fetchone()[0]
+        for name, step in MIGRATIONS[applied : applied + 1]:
             step(connection)
-            connection.execute("INSERT INTO treadle_migrations VALUES (?, ?, ?)", (number, name, int(time.time() * 1000)))
-            if is_new and number == 1:
+            connection.execute("INSERT INTO treadle_migrations VALUES (?, ?, ?)", (applied + 1, name, int(time.time() * 1000)))
+            if is_new and applied == 0:
                 connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-    connection.execute(f"PRAGMA journal_size_limit={JOURNAL_LIMIT}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return applied < len(MIGRATIONS)

@@ -14,7 +14,8 @@ import aiosqlite
 
 from treadle_tui.engine.errors import StoreError
 from treadle_tui.engine.store.sqlite.columns import Question
-from treadle_tui.engine.store.sqlite.opening import BUSY_MS, sentence_of
+from treadle_tui.engine.store.sqlite.complaints import sentence_of
+from treadle_tui.engine.store.sqlite.opening import BUSY_MS
 
 T = TypeVar("T")
 

@@ -160,8 +160,9 @@ class Opening:
         try:
             await store._start()
         except BaseException:
-            if temporary is not None:
-                temporary.cleanup()
+            # Opened or not, and also when the wait for it was cancelled: the writer's thread lets go of the file and ends.
+            store._writer.stop()
+            await asyncio.shield(store.close())
             raise
         return store
 

@@ -52,17 +52,22 @@ class Watcher:
         self._busy_until = time.monotonic() + BUSY_FOR
 
     def _run(self) -> None:
-        connection = sqlite3.connect(
-            f"file:{quote(str(self._path.absolute()))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-        )
-        with contextlib.closing(connection):
-            seen = -1
-            while not self._stop.wait(self.pause_seconds):
-                if not self._news.is_awaited:
-                    continue
+        connection: sqlite3.Connection | None = None
+        seen = -1
+        while not self._stop.wait(self.pause_seconds):
+            if not self._news.is_awaited:
+                continue
+            try:
+                connection = connection or self._connect()
+                seen = self._look(connection, seen)
+            except sqlite3.Error:
                 # A moment in which the file cannot be read passes; what is wrong for good is said by the next verb or read.
-                with contextlib.suppress(sqlite3.Error):
-                    seen = self._look(connection, seen)
+                _close(connection)
+                connection, seen = None, -1
+        _close(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
 
     @property
     def pause_seconds(self) -> float:
@@ -79,3 +84,9 @@ class Watcher:
                 self.stir()
                 self._news.wake(last[0])
         return version
+
+
+def _close(connection: sqlite3.Connection | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()

@@ -12,6 +12,7 @@ import logging
 import os
 import sqlite3
 import threading
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,16 +20,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from treadle_tui.engine.errors import StoreError, TreadleError
 from treadle_tui.engine.store.rows import RawEvent
+from treadle_tui.engine.store.sqlite.complaints import damaged, of_system, sentence_of
 from treadle_tui.engine.store.sqlite.file_lock import FileLock, is_affected
 from treadle_tui.engine.store.sqlite.file_modes import match_companions
-from treadle_tui.engine.store.sqlite.opening import check_ours, connect, migrate, prepare_file, sentence_of
+from treadle_tui.engine.store.sqlite.inspecting import connect_to_read, has_log, refuse_foreign_log, refuse_network
+from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours, connect, migrate, prepare_file, remove_new
+from treadle_tui.engine.store.sqlite.place import LogGone, Place, leave_open
 from treadle_tui.engine.store.sqlite.unit import BatchLost, SqliteUnit
 from treadle_tui.engine.store.unit import Unit
 
 log = logging.getLogger("treadle.store")
 
+DAMAGE = (msgspec.DecodeError, zlib.error)
+"""What reading back something that cannot be what was written raises; `msgspec.ValidationError`, of a user's values, is not meant."""
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 """Size of the WAL file at which it is copied into the database."""
 CLOSED = "the store is closed; open it again"
@@ -69,6 +77,8 @@ class Writer:
         self._lock: FileLock | None = None
         self._unit: SqliteUnit | None = None
         self._opened: Operation | None = None
+        self._place = Place(path)
+        self._has_begun = False
         self._thread = threading.Thread(target=self._run, name="treadle-writer", daemon=True)
         self.commits = 0
         """Transactions committed, for figures."""
@@ -131,38 +141,58 @@ class Writer:
         assert self._opened is not None
         try:
             self._open_file()
-        except sqlite3.Error as error:
-            self._opened.error = sentence_of(error, self.path)
-            self._opened.error.__cause__ = error
-        except TreadleError as error:
-            self._opened.error = error
+        except BaseException as error:
+            self._opened.error = self._said(error)
         self._resolve([self._opened])
         if self._opened.error is None:
             self._work()
         self._close_file()
 
     def _open_file(self) -> None:
-        mode = prepare_file(self.path)
+        refuse_network(self.path)
+        mode, is_new = prepare_file(self.path)
         self._lock = FileLock(self.path.with_name(self.path.name + "-lock"), mode) if is_affected() else None
         with self._locked():
-            connection = connect(self.path, synchronous=self._synchronous)
+            is_new = prepare_file(self.path)[1] or is_new  # whoever was before us in the lock may have taken it away
             try:
-                if not check_ours(connection, self.path):
-                    migrate(connection, self.path)
-                else:
-                    connection.execute("PRAGMA journal_mode=WAL")
+                self._unit = SqliteUnit(self._connected())
+                self._place.remember()
             except BaseException:
-                connection.close()
-                self._remove_empty()
+                if is_new:
+                    remove_new(self.path)
+                    if self._lock is not None:
+                        self._lock.remove()
                 raise
             match_companions(self.path)
-            self._unit = SqliteUnit(connection)
 
-    def _remove_empty(self) -> None:
-        """A file that was only just made, and could not be used, is taken away again."""
-        with contextlib.suppress(OSError):
-            if self.path.stat().st_size == 0:
-                self.path.unlink()
+    def _connected(self) -> sqlite3.Connection:
+        if has_log(self.path):
+            refuse_foreign_log(self.path)
+            with contextlib.closing(connect_to_read(self.path)) as looking:
+                check_ours(looking, self.path)  # closing the writer's connection would copy the log of a file that is refused
+        connection = connect(self.path, synchronous=self._synchronous)
+        try:
+            if not check_ours(connection, self.path):
+                migrate(connection, self.path)
+            else:
+                connection.execute("PRAGMA journal_mode=WAL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _said(self, error: BaseException) -> BaseException:
+        """The error as those who wait are told it."""
+        said: BaseException = error
+        if isinstance(error, sqlite3.Error):
+            said = sentence_of(error, self.path)
+        elif isinstance(error, DAMAGE) and not isinstance(error, msgspec.ValidationError):
+            said = damaged(self.path, str(error))
+        elif isinstance(error, OSError) or (isinstance(error, ValueError) and self._unit is None):
+            said = of_system(error, self.path)
+        if said is not error:
+            said.__cause__ = error
+        return said
 
     def _work(self) -> None:
         while True:
@@ -187,19 +217,28 @@ class Writer:
         except BatchLost:
             told = self._one_by_one(batch)
         except sqlite3.Error as error:
-            if len(batch) > 1:
-                log.info("a batch of %d is done again one by one: %s", len(batch), error)
-                told = self._one_by_one(batch)
-            else:
-                batch[0].error = sentence_of(error, self.path)
-                batch[0].error.__cause__ = error
+            if len(batch) == 1 or not self._has_begun:  # without a beginning none of them would fare better alone
+                self._fail(batch, error)
                 return
+            log.info("a batch of %d is done again one by one: %s", len(batch), error)
+            told = self._one_by_one(batch)
         except BaseException as error:
-            for operation in batch:
-                operation.error = error
+            self._fail(batch, error)
             return
         if told:
+            self._tell(told)
+
+    def _fail(self, batch: list[Operation], error: BaseException) -> None:
+        said = self._said(error)
+        for operation in batch:
+            operation.error = said
+
+    def _tell(self, told: Sequence[RawEvent]) -> None:
+        """Tell what is committed; whoever listens and fails does not undo it, and does not end this thread."""
+        try:
             self._publish(told, self._rings)
+        except Exception:
+            log.exception("events %d to %d are recorded, but a listener failed over them", told[0].seq, told[-1].seq)
 
     def _one_by_one(self, batch: list[Operation]) -> list[RawEvent]:
         told: list[RawEvent] = []
@@ -217,28 +256,54 @@ class Writer:
             told += self._transaction([operation])
         except BatchLost:
             return operation.error is not None
-        except sqlite3.Error as error:
-            operation.error = sentence_of(error, self.path)
-            operation.error.__cause__ = error
         except BaseException as error:
-            operation.error = error
+            operation.error = self._said(error)
         return True
 
     def _transaction(self, batch: list[Operation]) -> list[RawEvent]:
-        unit = self.unit
+        self._has_begun = False
+        self._check_place()
         with self._locked():
+            unit = self.unit
             try:
                 unit.begin()
+                self._has_begun = True
                 for operation in batch:
                     self._do_verb(unit, operation)
                 self._before_commit()
                 told = unit.commit()
             except BaseException:
-                unit.abandon()
+                self._abandon(unit)
                 raise
         self.commits += 1
         self._rings = self._rings or unit.rings
         return told
+
+    def _check_place(self) -> None:
+        """Raise when the file is no longer the one that was opened. A log that was removed is saved into the file first."""
+        try:
+            self._place.check()
+        except LogGone:
+            with self._locked():
+                self.unit.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._place.remember_change()
+            raise StoreError(
+                f"{self.path}-wal was removed while it was in use; all that was recorded is in {self.path} now, but nothing more is"
+                " written: stop every program that has it open, and start again"
+            ) from None
+
+    def _abandon(self, unit: SqliteUnit) -> None:
+        """Take the transaction back, whatever the disk does; a connection that cannot even do that is replaced."""
+        try:
+            unit.abandon()
+        except sqlite3.Error as error:
+            log.warning("a transaction could not be taken back (%s); the connection is opened again", error)
+        if unit.connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                unit.connection.close()
+            renewed = SqliteUnit(connect(self.path, synchronous=self._synchronous))
+            renewed.failed_statements = unit.failed_statements
+            self._unit = renewed
 
     def _do_verb(self, unit: SqliteUnit, operation: Operation) -> None:
         unit.now = operation.now
@@ -248,7 +313,7 @@ class Writer:
         except (sqlite3.Error, BatchLost):
             raise
         except Exception as error:
-            operation.error = error
+            operation.error = self._said(error) if isinstance(error, DAMAGE) else error
             unit.take_back()
 
     @contextmanager
@@ -279,24 +344,41 @@ class Writer:
             return
         if size >= CHECKPOINT_BYTES:
             try:
+                self._place.check()
                 with self._locked():
-                    self.unit.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                    if size >= 8 * CHECKPOINT_BYTES:
-                        self.unit.connection.execute("PRAGMA busy_timeout=50")
-                        self.unit.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                        self.unit.connection.execute("PRAGMA busy_timeout=10000")
-            except (sqlite3.Error, TreadleError) as error:
+                    self._checkpoint(size)
+            except (sqlite3.Error, TreadleError, LogGone) as error:
                 log.info("checkpoint put off: %s", error)
+
+    def _checkpoint(self, size: int) -> None:
+        connection = self.unit.connection
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        self._place.remember_change()
+        if size < 8 * CHECKPOINT_BYTES:
+            return
+        connection.execute("PRAGMA busy_timeout=50")
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+            self._place.remember_change()
 
     def _close_file(self) -> None:
         if self._unit is not None:
             try:
                 with self._locked():
-                    self._unit.connection.close()
+                    self._close_connection(self._unit.connection)
             except (sqlite3.Error, TreadleError) as error:
                 log.warning("closing %s: %s", self.path, error)
         if self._lock is not None:
             self._lock.close()
+
+    def _close_connection(self, connection: sqlite3.Connection) -> None:
+        if self._place.is_taken:
+            log.warning("%s was replaced while it was in use; what lies there now is left alone", self.path)
+            leave_open(connection)
+        else:
+            connection.close()
 
 
 def _settle(operations: list[Operation]) -> None:
@@ -304,6 +386,8 @@ def _settle(operations: list[Operation]) -> None:
     for operation in operations:
         future = operation.future
         if future is None or future.done():
+            if isinstance(operation.error, StoreError):
+                log.warning("a change that nobody waits for any more was not recorded: %s", operation.error)
             continue
         if operation.error is not None:
             future.set_exception(operation.error)
