@@ -368,14 +368,42 @@ def test_a_worker_of_another_host_is_dead_when_its_heart_stands_still_by_our_own
     now = [100.0]
     observer = Observer(lambda: now[0])
 
+    def look(seconds: float, beat: int, own: int | None = None) -> list[int]:
+        now[0] += seconds
+        return observer.dead([worker(beat=beat)], own)
+
+    assert look(0, beat=5) == []
+    for _ in range(2):
+        assert look(LEASE_SECONDS / 3, beat=5) == []
+    assert look(LEASE_SECONDS / 3 - 0.1, beat=5) == []
+    assert look(0.2, beat=5) == [1]
+    assert look(1, beat=6) == []
+    for _ in range(4):
+        assert look(LEASE_SECONDS / 3, beat=6, own=1) == []
+
+
+def test_an_observer_that_was_stopped_itself_takes_nobody_for_dead_by_that():
+    """As when all programs of a computer were stopped for a night: the first to wake must not take the others' work."""
+    now = [100.0]
+    observer = Observer(lambda: now[0])
     assert observer.dead([worker(beat=5)]) == []
-    now[0] += LEASE_SECONDS - 0.1
+
+    now[0] += 8 * 3600
     assert observer.dead([worker(beat=5)]) == []
-    now[0] += 0.2
-    assert observer.dead([worker(beat=5)]) == [1]
+    now[0] += 2
     assert observer.dead([worker(beat=6)]) == []
-    now[0] += LEASE_SECONDS + 1
-    assert observer.dead([worker(beat=6)], own=1) == []
+
+
+def test_what_an_observer_has_seen_can_be_forgotten():
+    now = [100.0]
+    observer = Observer(lambda: now[0])
+    for _ in range(3):
+        assert observer.dead([worker(beat=5)]) == []
+        now[0] += LEASE_SECONDS / 3
+
+    observer.forget()
+
+    assert observer.dead([worker(beat=5)]) == []
 
 
 def test_a_worker_of_this_host_is_dead_when_its_process_is_gone():

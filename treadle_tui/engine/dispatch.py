@@ -104,6 +104,8 @@ class Dispatcher:
         self._claiming = asyncio.Lock()
         self._is_starved = False
         """Whether more may be ready than there was room for at the last claim."""
+        self._leaves_results_behind = False
+        """Whether a stop has left results that the store refused: what they belong to is still leased, and runs nowhere."""
         self.recorder = Recorder(
             store, self._limits, self.now, self.trouble, shapes=self._shapes_run, begin=self._begin, recorded=self._are_recorded
         )
@@ -180,6 +182,7 @@ class Dispatcher:
         try:
             while True:
                 wake.clear()
+                self.trouble.raise_if_fatal()
                 try:
                     await self._look_after_others()
                     claims = await self._claim(item)
@@ -214,6 +217,7 @@ class Dispatcher:
                 attempt = self._attempt(claim)
                 attempt.task = task = asyncio.create_task(self._run_alone(attempt), name="treadle attempt")
             await asyncio.shield(task)
+            self.trouble.raise_if_fatal()
         finally:
             if task is not None and not task.done():
                 task.cancel()
@@ -231,11 +235,14 @@ class Dispatcher:
         async with self._claiming:
             now = self.now()
             room = self._limits.room
-            if room <= 0 or not self.taken:
+            if room <= 0 or not self.taken or self.trouble.holds_results:
                 return []
             if not self.worker and not await self._is_anything_ready(item):
                 return []
             worker = await self.ensure_worker()
+            if self._leaves_results_behind:
+                await self.store.hand_back_all_but(worker, set(self.running), now)
+                self._leaves_results_behind = False
             rooms, tags = self._limits.stage_rooms(), self._limits.tag_rooms(now)
             if self.superseded:
                 rooms = [each for each in rooms if each.stage in self.stages]
@@ -281,7 +288,9 @@ class Dispatcher:
         """The store refuses: say so once, take no work, and ask again later. What cannot pass by waiting is raised."""
         if isinstance(error, StoreCorrupt) or self.store.is_closed:
             raise error
-        self.trouble.met(error, "the store refuses, so no work is taken on until it does not")
+        self.trouble.met(error)
+        # Whoever cannot write shows no sign of life either: nobody is taken for dead by what was seen in this time.
+        self._observer.forget()
         await asyncio.sleep(REFUSED_PAUSE_SECONDS)
         self.wake()
 
@@ -376,7 +385,9 @@ class Dispatcher:
             if never_begun:
                 await self.store.hand_back(self.worker, [(each.claim.key, each.claim.fence) for each in never_begun], self.now())
         self._are_recorded(never_begun, False)
-        await self.recorder.stop(STOP_SECONDS)
+        unrecorded = await self.recorder.stop(STOP_SECONDS)
+        self._leaves_results_behind = self._leaves_results_behind or bool(unrecorded)
+        self._are_recorded(unrecorded, False)
         # The store commits in order: once this is through, so is what the attempts handed to it while nobody waited any more.
         with suppress(StoreError):
             await self.store.change(lambda unit: None, self.now())
@@ -420,6 +431,8 @@ class Dispatcher:
 
     async def _ended_result(self, attempt: RunningAttempt) -> Result:
         """How the attempt ended; nothing a user's code does gets past here."""
+        if attempt.is_called_off:  # before it was begun
+            return Result(move=Move.HAND_BACK)
         try:
             return await self._result(attempt)
         except asyncio.CancelledError:
@@ -433,7 +446,11 @@ class Dispatcher:
         claim = attempt.claim
         taken = self.taken[claim.workflow]
         definition = taken.definitions[claim.stage]
-        ctx = self._context(attempt, taken, definition)
+        try:
+            ctx = self._context(attempt, taken, definition)
+        except Exception as error:  # the file holds something that cannot be what was written: this stage alone suffers for it
+            log.exception("what is stored for attempt %s cannot be read", claim.idempotency_key)
+            return Result(move=Move.FAIL, outcome="error", error=f"what is stored for it cannot be read: {error}; restore a backup")
         resolution = Resolution(definition, claim, taken.workflow.name, ctx, None, attempt.secrets)
         resolution.claim_now = self.now()
         try:
@@ -528,7 +545,9 @@ class Dispatcher:
         """A person called off work: interrupt what of it runs here; its results change nothing."""
         for lease in leases:
             attempt = self.running.get(lease)
-            if attempt is not None and attempt.task is not None:
-                attempt.is_called_off = True
-                attempt.is_cancelled = True
+            if attempt is None:
+                continue
+            attempt.is_called_off = True
+            attempt.is_cancelled = True
+            if attempt.task is not None:
                 attempt.task.cancel()

@@ -22,6 +22,8 @@ LEASE_SECONDS = 30.0
 """A worker on another host whose heartbeat stands still for so long is dead."""
 BEAT_SECONDS = 5.0
 """Between heartbeats, a sixth of the lease: five may be lost."""
+GAP_SECONDS = 12.0
+"""The most that counts between two looks at the others; an idle engine looks every ten seconds."""
 LOOK_SECONDS = 0.25
 """How often the thread looks whether the loop answers."""
 BLOCKED_SECONDS = 0.5
@@ -65,20 +67,33 @@ class Observer:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._seen: dict[int, tuple[int, float]] = {}
+        """By worker: its beat, and for how many seconds it has been seen to stand still."""
+        self._looked = monotonic()
+
+    def forget(self) -> None:
+        """Begin to count anew for everybody."""
+        self._seen.clear()
 
     def dead(self, workers: Sequence[Worker], own: int | None = None) -> list[int]:
-        """The numbers of the workers that are dead."""
-        found = []
+        """The numbers of the workers that are dead.
+
+        Time in which nobody looked counts only up to `GAP_SECONDS`: an observer that was stopped itself, together with all others
+        perhaps, has not seen that they showed no sign of life.
+        """
         now = self._monotonic()
+        passed = min(now - self._looked, GAP_SECONDS)
+        self._looked = now
+        found = []
+        seen: dict[int, tuple[int, float]] = {}
         for worker in workers:
             if worker.id == own:
                 continue
-            beat, since = self._seen.get(worker.id, (-1, now))
-            if beat != worker.beat:
-                since = now
-                self._seen[worker.id] = (worker.beat, now)
-            if self._is_gone(worker) or now - since >= LEASE_SECONDS:
+            beat, still = self._seen.get(worker.id, (-1, 0.0))
+            still = still + passed if beat == worker.beat else 0.0
+            seen[worker.id] = (worker.beat, still)
+            if self._is_gone(worker) or still >= LEASE_SECONDS:
                 found.append(worker.id)
+        self._seen = seen
         return found
 
     def _is_gone(self, worker: Worker) -> bool:

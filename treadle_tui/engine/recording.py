@@ -31,21 +31,37 @@ Begin = Callable[[AttemptPool, Sequence[Claim]], None]
 
 
 class Trouble:
-    """What keeps the store from working, said once."""
+    """What keeps the store from working: said once, however often it is asked again and however it words its refusals."""
 
     def __init__(self) -> None:
         self.words: str | None = None
         """The store's own sentence; None while it works."""
+        self.held_results = 0
+        """Results it has refused so far."""
+        self.fatal: StoreError | None = None
+        """What will not pass by waiting: a result could not be recorded for it, and the engine can go on no more."""
 
-    def met(self, error: StoreError, what: str) -> None:
-        """The store has refused: log that once."""
-        if self.words != str(error):
-            self.words = str(error)
-            log.error("%s: %s", what, error)
+    @property
+    def holds_results(self) -> bool:
+        """Whether results wait for the store: until it takes them, nothing new is begun."""
+        return self.held_results > 0
+
+    def met(self, error: StoreError) -> None:
+        """The store has refused."""
+        if self.words is None:
+            log.error("%s; no work is begun until that is over, and results are kept and tried again", error)
+        self.words = str(error)
 
     def over(self) -> None:
-        """The store works."""
-        self.words = None
+        """The store has taken a change."""
+        if self.words is not None and not self.held_results:
+            log.warning("the store takes changes again; work goes on")
+            self.words = None
+
+    def raise_if_fatal(self) -> None:
+        """Raise what the engine cannot go on after."""
+        if self.fatal is not None:
+            raise self.fatal
 
 
 class Recorder:
@@ -73,6 +89,8 @@ class Recorder:
         self._begin = begin
         self._recorded = recorded
         self._ended: list[tuple[AttemptPool, RunningAttempt, Ended]] = []
+        self._in_hand: list[RunningAttempt] = []
+        """Those whose results are being recorded."""
         self._task: asyncio.Task[None] | None = None
 
     def ended(self, pool: AttemptPool, attempt: RunningAttempt, result: Result) -> None:
@@ -87,18 +105,23 @@ class Recorder:
         """What records at this moment."""
         return set() if self._task is None else {self._task}
 
-    async def stop(self, seconds: float) -> None:
-        """Wait so long until everything that has ended is recorded; what the store still refuses then is left to the next engine."""
+    async def stop(self, seconds: float) -> list[RunningAttempt]:
+        """Wait so long until everything that has ended is recorded; the attempts whose results the store still refuses then."""
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=seconds)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task}, timeout=seconds)
+        if self._task is None:
+            return []
+        self._task.cancel()
+        await asyncio.wait({self._task}, timeout=seconds)
+        left = self._in_hand + [attempt for _, attempt, _ in self._ended]
+        self._in_hand, self._ended = [], []
+        return left
 
     async def _record_what_ended(self) -> None:
         try:
             while self._ended:
                 batch, self._ended = self._ended, []
+                self._in_hand = [attempt for _, attempt, _ in batch]
                 plain = [each for each in batch if each[2].is_plain]
                 others = [each for each in batch if not each[2].is_plain]
                 if plain:
@@ -110,6 +133,7 @@ class Recorder:
                     else:
                         await self._record_one(one[1], one[2].result)
                     self._recorded([attempt for _, attempt, _ in others], True)
+                self._in_hand = []
         finally:
             self._task = None
 
@@ -168,31 +192,51 @@ class Recorder:
         await self._record_one(attempt, result)
 
     async def _record_one(self, attempt: RunningAttempt, result: Result) -> None:
-        try:
-            await self._insist(attempt, result)
-        except Exception:
-            # A store that is closed or broken: nobody waits for this attempt, and the next engine finds it interrupted.
-            log.exception("the result of %s could not be recorded; it runs again after the next start", attempt.claim.idempotency_key)
+        """Have the store record how the attempt ended, however long it refuses to."""
+        is_held = False
 
-    async def _insist(self, attempt: RunningAttempt, result: Result) -> None:
+        def hold(error: StoreError) -> None:
+            nonlocal is_held
+            self._trouble.held_results += not is_held
+            is_held = True
+            self._trouble.met(error)
+
+        try:
+            recorded = await self._insist(attempt, result, hold)
+        except asyncio.CancelledError:
+            if is_held:
+                log.warning("the result of %s could not be recorded before the stop; it runs again", attempt.claim.idempotency_key)
+            raise
+        except StoreError as error:
+            # A store that is closed or broken: nobody waits for this attempt, and the next engine finds it interrupted.
+            log.error("the result of %s could not be recorded, so it runs again: %s", attempt.claim.idempotency_key, error)
+            if not self.store.is_closed:
+                self._trouble.fatal = error
+            return
+        except Exception:
+            log.exception("the result of %s could not be recorded; it runs again after the next start", attempt.claim.idempotency_key)
+            return
+        finally:
+            self._trouble.held_results -= is_held
+        self._trouble.over()
+        if not recorded and not attempt.is_called_off:
+            log.warning("the result of %s came too late: its lease was lost", attempt.claim.idempotency_key)
+
+    async def _insist(self, attempt: RunningAttempt, result: Result, hold: Callable[[StoreError], None]) -> bool:
+        """Whether it was recorded, and not too late; `hold` is told of every refusal that may pass."""
         claim = attempt.claim
         for pause in chain(STORE_PAUSES, repeat(STORE_PAUSES[-1])):
             try:
-                recorded = await self.store.finish(attempt.worker, claim.key, claim.fence, result, self._now())
+                return await self.store.finish(attempt.worker, claim.key, claim.fence, result, self._now())
             except StoreError as error:
                 if isinstance(error, StoreCorrupt) or self.store.is_closed:
                     raise
-                self._trouble.met(error, "a result could not be recorded and is kept until it can")
+                hold(error)
                 await asyncio.sleep(pause)
-                continue
             except Exception as error:  # never leave a stage running because its result cannot be written
                 if result.outcome == "error":
                     raise
                 log.exception("the result of %s cannot be recorded as it is", claim.idempotency_key)
                 problem = f"its result cannot be recorded: {type(error).__name__}: {error}"
                 result = Result(move=Move.FAIL, outcome="error", error=problem)
-                continue
-            self._trouble.over()
-            if not recorded and not attempt.is_called_off:
-                log.warning("the result of %s came too late: its lease was lost", claim.idempotency_key)
-            return
+        raise AssertionError("it insists for ever")

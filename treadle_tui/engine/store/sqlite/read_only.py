@@ -23,9 +23,10 @@ from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.rows import RawEvent
 from treadle_tui.engine.store.sqlite.addresses import Stillness, address
+from treadle_tui.engine.store.sqlite.complaints import sentence_of
 from treadle_tui.engine.store.sqlite.desk import SqliteDeskReads
 from treadle_tui.engine.store.sqlite.log_reads import SqliteLogReads
-from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours, sentence_of
+from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours
 from treadle_tui.engine.store.sqlite.questions import Questions
 from treadle_tui.engine.store.sqlite.reader import IDLE_CONNECTIONS, Reader
 from treadle_tui.engine.store.sqlite.reads import SqliteReads

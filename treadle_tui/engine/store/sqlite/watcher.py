@@ -58,7 +58,7 @@ class Watcher:
             if not self._news.is_awaited:
                 continue
             try:
-                connection = connection or self._connect()
+                connection = connection or self._open()
                 seen = self._look(connection, seen)
             except sqlite3.Error:
                 # A moment in which the file cannot be read passes; what is wrong for good is said by the next verb or read.
@@ -66,7 +66,7 @@ class Watcher:
                 connection, seen = None, -1
         _close(connection)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
 
     @property
