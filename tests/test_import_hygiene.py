@@ -73,3 +73,21 @@ def test_a_verb_imports_no_screen(arguments: list[str], database: Path) -> None:
     assert of_packages(modules, HEAVY) == set()
     drawing = {module for module in of_packages(modules, {"rich"}) - RICH_CELLS if not module.startswith("rich._unicode_data")}
     assert drawing == set()
+
+
+LIGHT = {"errors", "record", "feedback", "review", "verdict", "states", "status", "selection", "clock", "codec", "attempt_record"}
+LIGHT |= {"store", "store.rows", "store.shape", "store.views", "store.sqlite"}
+LIGHT |= {f"store.sqlite.{name}" for name in ("file_reading", "questions", "lists", "selecting", "columns", "opening", "complaints", "schema")}
+"""What of the engine a verb that only reads may import: values and the questions to the file, nothing that runs anything."""
+
+ALSO = {"show": {"secrets"}, "events": {"events", "store.event_codec"}}
+"""By verb: to hide what is secret, and to tell what happened."""
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", "a"], ["reviews"], ["events"], ["events", "--item", "a"]], ids=" ".join)
+def test_a_verb_that_only_reads_imports_no_event_loop_and_no_engine(arguments: list[str], database: Path) -> None:
+    modules = imported_by(RUN.format(arguments=["--db", str(database), *arguments]))
+
+    assert of_packages(modules, {"asyncio", "aiosqlite", "concurrent", "platformdirs"}) == set()
+    prefix = "treadle_tui.engine."
+    assert {module.removeprefix(prefix) for module in modules if module.startswith(prefix)} <= LIGHT | ALSO.get(arguments[0], set())

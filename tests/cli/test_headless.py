@@ -107,7 +107,7 @@ def test_events_of_one_item_since_a_number(worked: Call) -> None:
 def test_more_events_than_are_read_at_once_all_arrive(worked: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     every = worked("events").out
 
-    monkeypatch.setattr("treadle_tui.cli.reading.EVENTS_AT_ONCE", 3)
+    monkeypatch.setattr("treadle_tui.engine.store.sqlite.questions.EVENTS_AT_ONCE", 3)
 
     assert worked("events").out == every
 

@@ -5,9 +5,12 @@ Which fields those are stands in the database with the workflow's shape, so they
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection
 from typing import Any
+
+import msgspec
+
+from treadle_tui.engine.record import Record
 
 FREE_FIELDS = frozenset({"data", "output", "metadata", "details", "values", "guidance"})
 """Fields of the engine's types in which a user's own values stand; everything else is the engine's, whatever a secret is called."""
@@ -23,8 +26,8 @@ def masked(value: Any, names: Collection[str]) -> Any:
         return [masked(each, names) for each in value]
     if isinstance(value, dict):
         return {key: masked(each, names) for key, each in value.items()}
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+    if not isinstance(value, Record):
         return value
-    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    fields = {name: getattr(value, name) for name in value.__struct_fields__}
     changed = {name: redact(each, names) if name in FREE_FIELDS else masked(each, names) for name, each in fields.items()}
-    return dataclasses.replace(value, **changed)
+    return msgspec.structs.replace(value, **changed)

@@ -5,11 +5,12 @@ docs/command-line.md shows each shape; a field may be added to one, and none is 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from treadle_tui.engine.record import Record
 
 if TYPE_CHECKING:
     from treadle_tui.engine.events import Event
@@ -22,8 +23,8 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, datetime):
         return moment(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Record):
+        fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
         verb = getattr(value, "verb", None)
         return {"verb": verb, **fields} if isinstance(verb, str) else fields
     if isinstance(value, Mapping):

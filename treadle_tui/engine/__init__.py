@@ -73,11 +73,7 @@ if TYPE_CHECKING:
     from treadle_tui.engine.outcomes import Skipped as Skipped
     from treadle_tui.engine.outcomes import StageOutcome as StageOutcome
     from treadle_tui.engine.outcomes import SubTask as SubTask
-    from treadle_tui.engine.quality import Accepted as Accepted
     from treadle_tui.engine.quality import Gate as Gate
-    from treadle_tui.engine.quality import Rejected as Rejected
-    from treadle_tui.engine.quality import Uncertain as Uncertain
-    from treadle_tui.engine.quality import Verdict as Verdict
     from treadle_tui.engine.quality import gate as gate
     from treadle_tui.engine.retry import RetryBudget as RetryBudget
     from treadle_tui.engine.review import Approve as Approve
@@ -111,6 +107,10 @@ if TYPE_CHECKING:
     from treadle_tui.engine.store.memory import MemoryStateStore as MemoryStateStore
     from treadle_tui.engine.store.protocol import StateStore as StateStore
     from treadle_tui.engine.store.sqlite.store import SqliteStateStore as SqliteStateStore
+    from treadle_tui.engine.verdict import Accepted as Accepted
+    from treadle_tui.engine.verdict import Rejected as Rejected
+    from treadle_tui.engine.verdict import Uncertain as Uncertain
+    from treadle_tui.engine.verdict import Verdict as Verdict
     from treadle_tui.engine.workflow import Workflow as Workflow
 
 _HOMES = {
@@ -132,7 +132,8 @@ _HOMES = {
     "feedback": "Criterion Feedback",
     "migration": "Change MigrationPlan",
     "outcomes": "Completed Failed FanOut NeedsReview Retry Skipped StageOutcome SubTask",
-    "quality": "Accepted Gate Rejected Uncertain Verdict gate",
+    "quality": "Gate gate",
+    "verdict": "Accepted Rejected Uncertain Verdict",
     "retry": "RetryBudget",
     "review": "Approve ApproveWithEdits PickAttempt Reject RequestChanges ReviewData ReviewDecision ReviewField ReviewPolicy",
     "runner.local": "LocalRunner",

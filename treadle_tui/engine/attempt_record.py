@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.quality import Verdict
 from treadle_tui.engine.record import Record
+from treadle_tui.engine.verdict import Verdict
 
 OUTCOMES = (
     "completed",

@@ -5,7 +5,6 @@ Leases do not: whether another worker is alive is observed in monotonic time (`s
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -44,4 +43,6 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Return once `seconds` have passed; at once for zero or less."""
+        import asyncio  # who only reads times needs no event loop
+
         await asyncio.sleep(max(0.0, seconds))

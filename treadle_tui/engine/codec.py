@@ -13,8 +13,8 @@ import msgspec
 from treadle_tui.engine.attempt_record import OUTCOMES, AttemptRecord
 from treadle_tui.engine.clock import from_ms
 from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.quality import Accepted, Rejected, Uncertain, Verdict
 from treadle_tui.engine.review import Approve, ApproveWithEdits, PickAttempt, Reject, RequestChanges, ReviewData, ReviewDecision
+from treadle_tui.engine.verdict import Accepted, Rejected, Uncertain, Verdict
 
 _DECISIONS: dict[str, type[ReviewDecision]] = {
     decision.verb: decision for decision in (Approve, ApproveWithEdits, Reject, RequestChanges, PickAttempt)

@@ -23,7 +23,6 @@ A message names the thing, its state, and what to do about it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A clause naming the known name most like `name`, or the known names, ready to follow a full stop."""
+    import difflib  # only ever needed for a sentence
+
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

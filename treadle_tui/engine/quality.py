@@ -11,51 +11,19 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from treadle_tui.engine.errors import InvalidDefinition
 from treadle_tui.engine.feedback import Criterion, Feedback
 from treadle_tui.engine.functions import UserFunction, call_function, function_name, is_async_callable
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.verdict import Accepted as Accepted
+from treadle_tui.engine.verdict import Rejected as Rejected
+from treadle_tui.engine.verdict import Uncertain as Uncertain
+from treadle_tui.engine.verdict import Verdict as Verdict
 
 if TYPE_CHECKING:
     from treadle_tui.engine.stage import StageContext
 
 GATE_NAMES = ("output", "ctx", "item")
 """Parameter names with a meaning in a gate."""
-
-
-class Verdict(Record, frozen=True):
-    """The base of the three answers."""
-
-
-class Accepted(Verdict, frozen=True):
-    """Good enough."""
-
-
-class Rejected(Verdict, frozen=True):
-    """Not good enough; the feedback goes to the next attempt."""
-
-    feedback: Feedback
-    """A text stands for feedback with that summary."""
-
-    if TYPE_CHECKING:
-
-        def __init__(self, feedback: Feedback | str) -> None: ...
-
-    def __post_init__(self) -> None:
-        """Raises TypeError for what is neither feedback nor a text."""
-        given: Any = self.feedback
-        if isinstance(given, str):
-            msgspec.structs.force_setattr(self, "feedback", Feedback(given))
-        elif not isinstance(given, Feedback):
-            raise TypeError(f"Rejected takes a Feedback, or a text; it was given {given!r}")
-
-
-class Uncertain(Verdict, frozen=True):
-    """The gate cannot tell."""
-
-    reason: str = ""
 
 
 class Gate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.clock import from_ms
@@ -13,10 +13,12 @@ from treadle_tui.engine.codec import attempt_from_parts, decision_from_json, dec
 from treadle_tui.engine.review import ReviewDecision
 from treadle_tui.engine.states import ItemState, StageState, StageStatus, StoredItem, SubTaskStatus
 from treadle_tui.engine.status import Cell, ItemRow, PendingReview, StageRun
-from treadle_tui.engine.store.item_fold import ItemFold
-from treadle_tui.engine.store.log_view import Failure
 from treadle_tui.engine.store.rows import CANCELLED_ITEM, STATES, Attempt, Item, Task
 from treadle_tui.engine.store.shape import WorkflowShape, policy_of
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.store.item_fold import ItemFold
+    from treadle_tui.engine.store.log_view import Failure
 
 
 def moment(milliseconds: int | None) -> datetime | None:
@@ -118,6 +120,8 @@ def pending_review(item_id: str, shape: WorkflowShape, task: Task) -> PendingRev
 
 def failure(item_id: str, shape: WorkflowShape, task: Task) -> Failure:
     """A task that stands failed."""
+    from treadle_tui.engine.store.log_view import Failure
+
     name = shape.by_id[task.stage].name
     return Failure(item_id, shape.name, name, task.name, str(task.detail.get("error") or ""), from_ms(task.updated_at))
 

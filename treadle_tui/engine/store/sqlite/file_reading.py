@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from treadle_tui.engine.store.sqlite.columns import Question
 from treadle_tui.engine.store.sqlite.complaints import sentence_of
-from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours
+from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours, check_version
 from treadle_tui.engine.store.sqlite.questions import Questions
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class FileReading:
         try:
             self._connection = sqlite3.connect(address_for_reading(self.path), uri=True, isolation_level=None, timeout=BUSY_MS / 1000)
             self._connection.execute("PRAGMA query_only=ON")
-            self.is_current = check_ours(self._connection, self.path)
+            self.is_current = check_version(self._connection, self.path)
         except sqlite3.Error as error:
             self.close()
             raise sentence_of(error, self.path) from error
@@ -67,6 +67,8 @@ class FileReading:
             finally:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error as error:
+            if "no such" in str(error):
+                check_ours(self._connection, self.path)  # tables of our names in another shape: says which
             raise sentence_of(error, self.path) from error
 
     def _answer(self, question: Question[T]) -> T:

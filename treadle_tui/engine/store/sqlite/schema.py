@@ -7,7 +7,6 @@ integer milliseconds UTC; the wide and rare things are JSON in one column that i
 from __future__ import annotations
 
 import sqlite3
-import uuid
 from collections.abc import Callable
 
 APPLICATION_ID = 0x54524C45
@@ -164,6 +163,8 @@ CREATE TABLE treadle_holds (
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """The first migration: everything."""
+    import uuid
+
     for statement in TABLES.split(";\n"):
         if statement.strip():
             connection.execute(statement)
