@@ -75,9 +75,10 @@ def test_a_verb_imports_no_screen(arguments: list[str], database: Path) -> None:
     assert drawing == set()
 
 
-LIGHT = {"errors", "record", "feedback", "review", "verdict", "states", "status", "selection", "clock", "codec", "attempt_record"}
-LIGHT |= {"store", "store.rows", "store.shape", "store.views", "store.sqlite"}
-LIGHT |= {f"store.sqlite.{name}" for name in ("file_reading", "questions", "lists", "selecting", "columns", "opening", "complaints", "schema")}
+VALUES = "errors record feedback review verdict states status selection clock codec attempt_record"
+STORE = "rows shape views sqlite sqlite.file_reading sqlite.questions sqlite.lists sqlite.selecting sqlite.columns"
+FILE = "sqlite.opening sqlite.complaints sqlite.schema"
+LIGHT = {*VALUES.split(), "store", *(f"store.{name}" for name in f"{STORE} {FILE}".split())}
 """What of the engine a verb that only reads may import: values and the questions to the file, nothing that runs anything."""
 
 ALSO = {"show": {"secrets"}, "events": {"events", "store.event_codec"}}

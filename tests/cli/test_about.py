@@ -132,8 +132,8 @@ def test_without_a_verb_the_screen_is_started_with_database_workflows_and_review
 
     code = run_command_line(["--db", str(db), "--as", "ben"], start_screen)
 
-    ((path, workflows, reviewer, settings),) = started
-    assert (code, path, reviewer) == (7, db, "ben")
+    ((path, workflows, reviewer, settings, attachment),) = started
+    assert (code, path, reviewer, attachment) == (7, db, "ben", "run")
     assert settings.settings == Settings(reviewer="ana")
     assert not workflows.is_loaded, "the first paint does not wait for workflow files"
     assert not db.exists(), "nor is anything made before the screen does it"
