@@ -1,6 +1,6 @@
 """Writes the pages that are made from the program itself, so that they cannot say anything else than it does.
 
-python docs/make.py     writes settings.md beside this file
+python docs/make.py     writes keys.md and settings.md beside this file
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from treadle_tui.cli.settings import FILE_NAME, SETTINGS, Setting
 from treadle_tui.cli.settings_files import shown
+from treadle_tui.keymap import Action, shown_key
 
 HERE = Path(__file__).parent
 
@@ -47,7 +48,43 @@ def _setting_section(setting: Setting) -> str:
     return f"## `{setting.name}`\n\n{setting.about}\n\n{' · '.join([*facts, *ways])}\n\n```toml\n{setting.example}\n```\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page}
+KEYS_HEAD = """# Keys
+
+Every action can be put on other keys, by its id, in the table `keymap` of a [settings file](settings.md):
+
+```toml
+[keymap]
+"board.approve" = "y"
+"app.quit" = "Q, f10"
+```
+
+A key is a character, or a name: `enter`, `escape`, `tab`, `space`, `comma`, `up`, `pagedown`, `f5`, with `ctrl+`, `alt+` or `shift+`
+before it. Help, key bar and palette show the keys as they are then. An id or key that does not exist, and a key that would mean two
+things on one screen, is told, and the action keeps the keys it has. `ctrl` with i, j, m, h, [, a and b cannot be used: terminals send
+them for other keys, or tmux and screen keep them. In a text field letters are text, so actions there take keys that write nothing.
+
+"""
+
+
+def keys_page() -> str:
+    """docs/keys.md."""
+    from treadle_tui.full_screen import TreadleApp
+    from treadle_tui.key_contexts import actions_by_title
+
+    return KEYS_HEAD + "\n".join(_keys_section(title, actions) for title, actions in actions_by_title(TreadleApp).items())
+
+
+def _keys_section(title: str, actions: list[Action]) -> str:
+    lines = [f"| {' '.join(_key(key) for key in action.keys)} | `{action.id}` | {action.about} |" for action in actions]
+    return "\n".join([f"## {title}", "", "| keys | id | does |", "|---|---|---|", *lines, ""])
+
+
+def _key(key: str) -> str:
+    shown = "\\|" if key == "vertical_line" else shown_key(key)
+    return f"`` {shown} ``" if shown == "`" else f"`{shown}`"
+
+
+PAGES: dict[str, Callable[[], str]] = {"keys.md": keys_page, "settings.md": settings_page}
 
 
 def main() -> None:

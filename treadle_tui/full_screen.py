@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome, NoColor
@@ -25,6 +27,7 @@ from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.daemon_thread import in_daemon_thread
 from treadle_tui.main_screens import BOARD, MAIN_SCREENS, MainScreenEntry, MainScreens
 from treadle_tui.screens.board_screen import BoardScreen
+from treadle_tui.screens.modal import HELP, PALETTE
 from treadle_tui.screens.too_small import TooSmall, is_too_small
 from treadle_tui.themes import COLOURLESS_THEME, DEFAULT_THEME, THEMES, VARIABLE_DEFAULTS
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from treadle_tui.board.workflow_choice import WorkflowChoices
     from treadle_tui.cli.loader import LoadedWorkflows
     from treadle_tui.engine_host import OpensStore
+    from treadle_tui.keymap import Refusal
     from treadle_tui.last_resort import LastResort
     from treadle_tui.screens.item_screen import ItemScreen
     from treadle_tui.widgets.board_grid import BoardGrid
@@ -55,12 +59,15 @@ class TreadleApp(App[int]):
     TITLE = "treadle"
     BINDING_GROUP_TITLE = "Everywhere"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark", "help", "Help", id="app.help", tooltip="Every key of this screen"),
+        HELP,
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; everything finished is kept, the rest goes on at the next start"),
+        PALETTE,
+        Binding("exclamation_mark", "restart", "Restart engine", id="app.restart", tooltip="Start the engine again after it has stopped"),
         Binding("escape", "back", "Back", show=False, id="app.back", key_display="esc", tooltip="To the screen that was in front before"),
         *(entry.binding for entry in MAIN_SCREENS),
     ]
     DEFAULT_MODE = BOARD
+    ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     MAIN_SCREENS: ClassVar[tuple[MainScreenEntry, ...]] = MAIN_SCREENS
 
@@ -148,8 +155,10 @@ class TreadleApp(App[int]):
     def on_ready(self) -> None:
         """The first frame has been painted: open the database."""
         self.run_worker(self._open(), group="open")
+        if self.settings.keymap:
+            self.run_worker(self._remap_keys(), group="keymap")
         for problem in self._problems:
-            self.notify(problem, title="A setting is not used", severity="warning", markup=False, timeout=12)
+            self._tell_problem(problem)
 
     async def _open(self) -> None:
         self.workbench = await in_daemon_thread(_make_workbench, self)
@@ -161,11 +170,22 @@ class TreadleApp(App[int]):
             self.workbench.has_stirred()
         await super().on_event(event)
 
+    async def _remap_keys(self) -> None:
+        """Follow the keymap as far as it can be; every screen is imported for that, in a thread."""
+        keymap, refusals = await in_daemon_thread(_checked_keymap, type(self), self.settings.keymap)
+        self.set_keymap(keymap)
+        for refusal in refusals:
+            self._tell_problem(f"{self.loaded_settings.source(f'keymap.{refusal.id}')}: {refusal.because}")
+
+    def _tell_problem(self, sentence: str) -> None:
+        self.notify(sentence, title="A setting is not used", severity="warning", markup=False, timeout=12)
+
     # what is told, and asked ----------------------------------------------------------------------------------------------------
 
     @on(EngineStands)
     async def _engine_stands(self, event: EngineStands) -> None:
         self.main_screens.state(standing=event.standing)
+        self.refresh_bindings()
         self.board_screen.show_standing(event.standing)
         if self.workbench is not None:
             await self.workbench.engine_stands(event.standing)
@@ -214,6 +234,8 @@ class TreadleApp(App[int]):
         """Other screens are offered where they can be seen; the way back when there is one."""
         if action == "show_main":
             return False if isinstance(self.screen, TooSmall) else self.main_screens.can_show(str(parameters[0]))
+        if action == "restart":
+            return self.workbench is not None and self.workbench.host.standing.phase is Phase.STOPPED
         return self.main_screens.can_go_back if action == "back" else True
 
     async def action_show_main(self, id: str) -> None:
@@ -224,11 +246,34 @@ class TreadleApp(App[int]):
         """To the main screen that was in front before."""
         await self.main_screens.back()
 
+    def action_restart(self) -> None:
+        """Start a failed engine again."""
+        if self.workbench is not None:
+            self.workbench.host.restart()
+
     async def action_help(self) -> None:
         """Every key of the screen in front."""
         from treadle_tui.screens.help_screen import HelpScreen
 
         await self.push_screen(HelpScreen(self.screen))
+
+    @work(group="palette", exclusive=True)
+    async def action_palette(self) -> None:
+        """Everything there is to do or to go to."""
+        from treadle_tui.palette_lines import item_finder, palette_lines
+        from treadle_tui.screens.palette import Palette
+
+        line = await self.push_screen_wait(Palette(palette_lines(self, self.screen), item_finder(self)))
+        done = line.run() if line is not None else None
+        if inspect.isawaitable(done):
+            await done
+
+    def export_picture(self) -> None:
+        """Write what is on the screen as an SVG file into the current directory."""
+        try:
+            self.say(f"written to {self.save_screenshot()}")
+        except OSError as error:
+            self.warn(f"the picture could not be written: {error}")
 
     def action_help_quit(self) -> None:
         """ctrl+c ends many programs; here it says which key does."""
@@ -313,6 +358,13 @@ def collect_garbage_again() -> None:
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
+
+
+def _checked_keymap(app: type[TreadleApp], keymap: Mapping[str, str]) -> tuple[dict[str, str], list[Refusal]]:
+    from treadle_tui.key_contexts import key_contexts
+    from treadle_tui.keymap import accepted_keymap
+
+    return accepted_keymap(keymap, key_contexts(app))
 
 
 def _make_workbench(app: TreadleApp) -> Workbench:

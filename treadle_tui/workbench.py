@@ -18,6 +18,7 @@ from treadle_tui.engine.errors import ReviewConflict, TreadleError
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision
 from treadle_tui.engine_host import AttachedReadOnly, EngineHost
 from treadle_tui.event_feed import EventFeed, Listeners
+from treadle_tui.main_screens import BOARD
 from treadle_tui.screens.board_screen import BoardScreen, Wish
 from treadle_tui.terminal_log import log_failure, log_place, log_to_file
 
@@ -217,8 +218,6 @@ class Workbench:
                 self._ask_what_to_add()
             case Wish.NEXT_WORKFLOW, _:
                 self._show_next_workflow()
-            case Wish.RESTART, _:
-                self.host.restart()
             case Wish.REVIEW, CellRef():
                 self.review(cell.item_id, cell.workflow, cell.stage, cell.subtask)
             case Wish.ITEM, CellRef():
@@ -239,8 +238,26 @@ class Workbench:
         if self.host.store is not None:
             self.host.store.stir()
 
+    @property
+    def workflow_names(self) -> list[str]:
+        """Workflows with items, then those that could have some."""
+        return list(dict.fromkeys([*self._counts, *self._workflows]))
+
+    @property
+    def workflow_shown(self) -> str:
+        """The workflow on the board; empty when there is none."""
+        return self.board.question.workflow or ""
+
+    def show_workflow(self, name: str) -> None:
+        """Show its items on the board."""
+        self.work(self._go_to_workflow(name), "choose")
+
+    async def _go_to_workflow(self, name: str) -> None:
+        await self._app.main_screens.show(BOARD)
+        await self._choose_workflow(name)
+
     def _show_next_workflow(self) -> None:
-        names = list(dict.fromkeys([*self._counts, *self._workflows]))
+        names = self.workflow_names
         shown = self.board.question.workflow or ""
         if len(names) < 2:
             self._app.say("there is no other workflow")
@@ -294,6 +311,20 @@ class Workbench:
         if following is not None:
             self.board_screen.grid.go_to(*following)
             self.board_screen.has_advanced()
+
+    async def find_ids(self, text: str, limit: int) -> list[str]:
+        """Ids that have the text in them, whatever the case of its letters; the one that is it first."""
+        from treadle_tui.engine.selection import Aspect, Condition, Selection
+
+        condition = Condition(Aspect.ID, (text,)) if set(text) & set("*?") else Condition(Aspect.WORD, (text,))
+        keys = await self._store.select(Selection(conditions=(condition,)), int(utc_now().timestamp() * 1000), limit)
+        found = await self._store.ids_of(keys)
+        exact = await self._store.get_item(text)
+        return list(dict.fromkeys([exact.id, *found] if exact is not None else found))[:limit]
+
+    def show_item(self, item_id: str) -> None:
+        """Show an item by its id."""
+        self.work(self._show_item(item_id, ""), "item")
 
     async def _show_item(self, item_id: str, stage: str) -> None:
         from treadle_tui.screens.item_screen import ItemScreen

@@ -83,11 +83,11 @@ async def test_an_engine_that_fails_is_a_message_and_can_be_started_again(monkey
 
     monkeypatch.setattr(Engine, "run_forever", fails)
     async with running(workflow, store=store, size=(120, 24), waits_for=Phase.STOPPED) as ui:
-        await ui.seen("engine stopped", "out of luck", "e starts it again", "Restart engine", "one")
+        await ui.seen("engine stopped", "out of luck", "! starts it again", "Restart engine", "one")
         assert "Traceback" in (tmp_path / "log").read_text()
 
         monkeypatch.setattr(Engine, "run_forever", works)
-        await ui.press("e")
+        await ui.press("!")
         await ui.seen(WAITING)
         assert "engine stopped" not in ui.text
 

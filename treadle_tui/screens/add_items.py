@@ -9,11 +9,11 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from treadle_tui.board.safe_text import fit, safe_line, width_of
 from treadle_tui.board.workflow_choice import WorkflowChoice, WorkflowChoices
+from treadle_tui.screens.modal import Modal
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.plain_text import Line, PlainText, TitleLine
 
@@ -29,6 +29,8 @@ _MOST_CHOICES = 8
 class ArgumentInput(Input):
     """Where the argument is typed; arrows choose the workflow meanwhile."""
 
+    BINDING_GROUP_TITLE = "Add items"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Add", id="add.add", key_display="enter", tooltip="Add the items"),
         Binding("up", "screen.choose(-1)", "Workflow", id="add.previous", key_display="↑↓", tooltip="The workflow above"),
@@ -36,7 +38,7 @@ class ArgumentInput(Input):
     ]
 
 
-class AddItems(ModalScreen[tuple[str, str] | None]):
+class AddItems(Modal[tuple[str, str] | None]):
     """Returns the workflow's name and what was added, in words; None when nothing was."""
 
     BINDING_GROUP_TITLE = "Add items"

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from treadle_tui.board.header_facts import HeaderFacts
-from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.board.standing import Standing
 from treadle_tui.board.workflow_choice import WorkflowChoices
 from treadle_tui.screens.main_screen import MainScreen
 from treadle_tui.widgets.empty_state import EmptyState
@@ -46,8 +46,6 @@ class Wish(str, Enum):
     ADD = "add"
     #: Show the items of another workflow.
     NEXT_WORKFLOW = "next workflow"
-    #: Start the engine again.
-    RESTART = "restart"
 
 
 class BoardScreen(MainScreen):
@@ -63,7 +61,6 @@ class BoardScreen(MainScreen):
         Binding(
             "w", "wish('next workflow')", "Workflow", show=False, id="board.next_workflow", tooltip="Show the items of the next workflow"
         ),
-        Binding("e", "wish('restart')", "Restart engine", id="board.restart", tooltip="Start the engine again after it has stopped"),
     ]
 
     DEFAULT_CSS = """
@@ -178,8 +175,6 @@ class BoardScreen(MainScreen):
             case "decide", _:
                 cell = self._cell
                 return True if cell is not None and cell.is_waiting else None
-            case "wish", (Wish.RESTART.value,):
-                return self._standing.phase is Phase.STOPPED
             case "wish", (Wish.ADD.value,):
                 return True if self._standing.can_read and self._found.is_loaded else None
             case "wish", _:

@@ -7,16 +7,17 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 
 from treadle_tui.board.outline import Node
 from treadle_tui.engine.states import StageState
+from treadle_tui.screens.modal import Modal
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.outline_view import OutlineView
 from treadle_tui.widgets.plain_text import TitleLine
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Modal[None]):
     """Keys by where they work, and what the signs in cells mean."""
 
     BINDING_GROUP_TITLE = "Help"

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from treadle_tui.board.safe_text import safe_line
+from treadle_tui.screens.modal import Modal
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.plain_text import PlainText, TitleLine
 
@@ -22,6 +22,8 @@ _DIGITS = "123456789"
 
 class ReasonInput(Input):
     """A field in which a digit, as long as nothing has been typed, chooses a preset reason."""
+
+    BINDING_GROUP_TITLE = "Reject"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Reject", id="reject.send", key_display="enter", tooltip="Reject for the reason that stands there"),
@@ -47,7 +49,7 @@ class ReasonInput(Input):
             self.post_message(self.Chosen(self._reasons[number]))
 
 
-class RejectReason(ModalScreen[str | None]):
+class RejectReason(Modal[str | None]):
     """Digits choose a preset reason, letters write one, enter sends what stands there."""
 
     BINDING_GROUP_TITLE = "Reject"

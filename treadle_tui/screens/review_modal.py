@@ -10,12 +10,12 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from treadle_tui.board.review_answers import AnswerRefused
 from treadle_tui.board.review_subject import ReviewSubject, review_outline
 from treadle_tui.board.safe_text import safe_line, safe_paragraphs
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision, ReviewField
+from treadle_tui.screens.modal import Modal
 from treadle_tui.screens.reject_reason import RejectReason
 from treadle_tui.widgets.answer_form import AnswerForm, AnswerInput
 from treadle_tui.widgets.key_bar import KeyBar
@@ -28,7 +28,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class ReviewModal(ModalScreen[ReviewDecision | None]):
+class ReviewModal(Modal[ReviewDecision | None]):
     """Approve, reject with a reason, or leave it."""
 
     BINDING_GROUP_TITLE = "Review"
@@ -38,7 +38,6 @@ class ReviewModal(ModalScreen[ReviewDecision | None]):
         Binding("x", "reject", "Reject", id="review.reject", tooltip="Reject with a reason: the stage fails"),
         Binding("escape", "leave", "Later", id="review.leave", key_display="esc", tooltip="Leave it waiting"),
         Binding("f", "fill_in", "Fill in", id="review.fill_in", tooltip="Answer the questions of the review"),
-        Binding("question_mark", "app.help", "Help", id="review.help", tooltip="Every key of this screen"),
     ]
 
     DEFAULT_CSS = """

@@ -22,6 +22,8 @@ _LABEL_MOST = 44
 class AnswerInput(Input):
     """One answer; while it has the focus every letter is text."""
 
+    BINDING_GROUP_TITLE = "Form"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,down", "app.focus_next", "Next", id="answer.next", key_display="enter", tooltip="To the next question"),
         Binding("up", "app.focus_previous", "Previous", show=False, id="answer.previous", tooltip="To the question before"),

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from treadle_tui.board.header_facts import HeaderFacts
 from treadle_tui.board.safe_text import safe_line, shorten_middle, width_of
 from treadle_tui.board.standing import Phase, Standing
+from treadle_tui.widgets.key_bar import key_of
 from treadle_tui.widgets.span_line import Piece, line_of, pieces_width
 
 if TYPE_CHECKING:
@@ -209,7 +210,8 @@ class BoardHeader(Widget):
     def _totals_line(self) -> Strip:
         width = self.size.width
         if self.standing.is_failed:
-            remedy: list[Piece] = [(" · e starts it again  ", self._style("quiet"))] if self.standing.phase is Phase.STOPPED else []
+            key = key_of(self.screen, "app.restart")
+            remedy: list[Piece] = [(f" · {key} starts it again  ", self._style("quiet"))] if key else []
             return line_of([(f"  {safe_line(self.standing.words)}", self._style("trouble"))], remedy, width, self.rich_style)
         message: list[Piece] = [(self.message + "  ", self._style("message"))] if self.message else []
         totals = self._totals(with_words=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.content import Content
 from textual.widget import Widget
 
 from treadle_tui.board.safe_text import fit, safe_line, width_of
 from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.board.workflow_choice import WorkflowChoices
+from treadle_tui.widgets.key_bar import key_of
 
 _MOST_PROBLEMS = 4
 
@@ -30,11 +33,21 @@ class EmptyState(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._facts = (Standing(), WorkflowChoices(), "")
         self._content = Content("")
+
+    def on_mount(self) -> None:
+        """Name the keys as they are, also after they are remapped."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._say())
 
     def show(self, standing: Standing, found: WorkflowChoices, database: str) -> None:
         """Say what can be done now."""
-        content = Content.assemble(*empty_words(standing, found, safe_line(database)))
+        self._facts = (standing, found, safe_line(database))
+        self._say()
+
+    def _say(self) -> None:
+        keys = {name: key_of(self.screen, name) for name in ("board.add_items", "app.quit")}
+        content = Content.assemble(*empty_words(*self._facts, keys))
         if content.markup != self._content.markup:
             self._content = content
             self.refresh(layout=True)
@@ -47,10 +60,15 @@ class EmptyState(Widget):
 Words = list[str | tuple[str, str]]
 
 
-def empty_words(standing: Standing, found: WorkflowChoices, database: str) -> Words:
-    """The lines for a phase, as pieces of text and (text, style)."""
+def empty_words(standing: Standing, found: WorkflowChoices, database: str, keys: Mapping[str, str]) -> Words:
+    """The lines for a phase, as pieces of text and (text, style). `keys`: by the action's id."""
     if standing.phase is Phase.UNOPENED:
-        return [("This database could not be opened.\n\n", "$state-failed"), safe_line(standing.words), ("\n\n  q", "$accent"), "   quit"]
+        return [
+            ("This database could not be opened.\n\n", "$state-failed"),
+            safe_line(standing.words),
+            (f"\n\n  {keys['app.quit']}", "$accent"),
+            "   quit",
+        ]
     if not standing.can_read:
         return [("opening ", "$quiet"), (f"{database} …", "$quiet")]
     if standing.attachment is Attachment.READ:
@@ -61,12 +79,13 @@ def empty_words(standing: Standing, found: WorkflowChoices, database: str) -> Wo
         ]
     if not found.is_loaded:
         return [("loading workflows …", "$quiet")]
-    words = _found_words(found, database) if found.choices else _nothing_found_words()
+    words = _found_words(found, database, keys) if found.choices else _nothing_found_words()
     return words + _problem_words(found)
 
 
-def _found_words(found: WorkflowChoices, database: str) -> Words:
-    words: Words = ["Nothing to do yet.\n\n", ("  n", "$accent"), "   add items: choose a workflow, give its argument\n\n"]
+def _found_words(found: WorkflowChoices, database: str, keys: Mapping[str, str]) -> Words:
+    words: Words = ["Nothing to do yet.\n\n", (f"  {keys['board.add_items']}", "$accent")]
+    words.append("   add items: choose a workflow, give its argument\n\n")
     words.append(("Workflows\n", "$quiet"))
     width = max(width_of(safe_line(choice.signature)) for choice in found.choices) + 3
     for choice in found.choices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from rich.style import Style
 from textual import events
@@ -14,6 +14,14 @@ from treadle_tui.board.safe_text import width_of
 from treadle_tui.widgets.span_line import Piece, line_of
 
 _GAP = 3
+
+
+def key_of(screen: Screen[Any], id: str) -> str:
+    """The key of an action on a screen, as it is shown; empty when it is not offered there."""
+    for active in screen.active_bindings.values():
+        if active.binding.id == id:
+            return screen.app.get_key_display(active.binding)
+    return ""
 
 
 class _Hint(NamedTuple):

@@ -1,0 +1,86 @@
+"""What stands in the palette: the actions of the screen it was opened on, and where else there is to go."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from textual.binding import ActiveBinding
+from textual.screen import Screen
+
+from treadle_tui.screens.palette import PaletteLine
+
+if TYPE_CHECKING:
+    from treadle_tui.full_screen import TreadleApp
+    from treadle_tui.workbench import Workbench
+
+#: Found items that are listed.
+MOST_ITEMS = 8
+
+
+@runtime_checkable
+class AddsPaletteLines(Protocol):
+    """A screen with more to offer than its keys do: saved views, for example."""
+
+    def palette_lines(self) -> Sequence[PaletteLine]:
+        """Lines for the palette."""
+        ...
+
+
+def palette_lines(app: TreadleApp, screen: Screen[Any]) -> list[PaletteLine]:
+    """Everything, what can be done now first."""
+    actions = list(_actions(app, screen))
+    lines = [line for line in actions if line.is_enabled]
+    if isinstance(screen, AddsPaletteLines):
+        lines += screen.palette_lines()
+    lines += [line for line in actions if not line.is_enabled]
+    if not screen.is_modal and app.workbench is not None:
+        lines += _workflows(app.workbench)
+    return lines + list(_themes(app)) + [_picture(app)]
+
+
+def _actions(app: TreadleApp, screen: Screen[Any]) -> Iterator[PaletteLine]:
+    """Every action of the screen once, with all its keys."""
+    found: dict[str, list[ActiveBinding]] = {}
+    for active in screen.active_bindings.values():
+        if active.binding.id is not None and active.binding.id != "app.palette":
+            found.setdefault(active.binding.id, []).append(active)
+    for id, bindings in found.items():
+        binding = bindings[0].binding
+        keys = " ".join(dict.fromkeys(app.get_key_display(each.binding) for each in bindings))
+        title = binding.description or id
+        run = functools.partial(app.run_action, binding.action, bindings[0].node)
+        yield PaletteLine(title, binding.tooltip, keys, run, is_enabled=bindings[0].enabled, id=id)
+
+
+def _workflows(workbench: Workbench) -> Iterator[PaletteLine]:
+    for name in workbench.workflow_names:
+        show = functools.partial(workbench.show_workflow, name)
+        yield PaletteLine(f"Workflow {name}", "Show its items on the board", "workflow", show, is_enabled=name != workbench.workflow_shown)
+
+
+def _themes(app: TreadleApp) -> Iterator[PaletteLine]:
+    names = sorted(app.available_themes, key=lambda name: (not name.startswith("treadle-"), name))
+    for name in names:
+        use = functools.partial(setattr, app, "theme", name)
+        yield PaletteLine(
+            f"Theme {name}", "Colours, until the program ends; a setting keeps them", "theme", use, is_enabled=name != app.theme
+        )
+
+
+def _picture(app: TreadleApp) -> PaletteLine:
+    return PaletteLine("Export a picture of the screen", "As an SVG file in the current directory", "export", app.export_picture)
+
+
+def item_finder(app: TreadleApp) -> Callable[[str], Awaitable[Sequence[PaletteLine]]] | None:
+    """Finds items by their id, once there is a database."""
+    workbench = app.workbench
+    if workbench is None or workbench.host.store is None:
+        return None
+
+    async def find(text: str) -> Sequence[PaletteLine]:
+        ids = await workbench.find_ids(text, MOST_ITEMS)
+        return [PaletteLine(id, "Show the item", "item", functools.partial(workbench.show_item, id)) for id in ids]
+
+    return find
