@@ -47,7 +47,17 @@ def _board(workbench: Workbench) -> MainScreen:
     return workbench.board_screen
 
 
-MAIN_SCREENS: tuple[MainScreenEntry, ...] = (MainScreenEntry("2", BOARD, "Board", "Items × stages, live", _board),)
+def _dashboard(workbench: Workbench) -> MainScreen:
+    from treadle_tui.dashboard_desk import DashboardDesk
+    from treadle_tui.screens.dashboard_screen import DashboardScreen
+
+    return DashboardScreen(DashboardDesk(workbench))
+
+
+MAIN_SCREENS: tuple[MainScreenEntry, ...] = (
+    MainScreenEntry("1", "dashboard", "Dashboard", "How the workflow stands, on one page", _dashboard),
+    MainScreenEntry("2", BOARD, "Board", "Items × stages, live", _board),
+)
 """In the order of their keys."""
 
 

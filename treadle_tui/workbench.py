@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,14 @@ from treadle_tui.screens.board_screen import BoardScreen, Wish
 from treadle_tui.terminal_log import log_failure, log_place, log_to_file
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from treadle_tui.board.review_subject import ReviewSubject
+    from treadle_tui.engine.states import StageState
     from treadle_tui.engine.store.protocol import StateStore, StoreReads
     from treadle_tui.engine.workflow import Workflow
     from treadle_tui.full_screen import TreadleApp
+    from treadle_tui.migration_desk import MigrationDesk
     from treadle_tui.review_desk import ReviewDesk
     from treadle_tui.screens.item_screen import ItemScreen
 
@@ -55,6 +59,7 @@ class Workbench:
             app.attachment,
         )
         self._review_desk: ReviewDesk | None = None
+        self._migration_desk: MigrationDesk | None = None
 
     @property
     def _desk(self) -> ReviewDesk:
@@ -71,9 +76,40 @@ class Workbench:
         return self._app.board_screen
 
     @property
-    def _store(self) -> StoreReads:
+    def store(self) -> StoreReads:
+        """The open database."""
         assert self.host.store is not None, "what asks this is only offered once the database is open"
         return self.host.store
+
+    @property
+    def _store(self) -> StoreReads:
+        return self.store
+
+    @property
+    def found(self) -> WorkflowChoices:
+        """The workflows, and what was wrong with the rest."""
+        return self._found
+
+    @property
+    def migrations(self) -> MigrationDesk:
+        """Workflows that have changed, or could not be loaded; imported when it is asked for."""
+        from treadle_tui.migration_desk import MigrationDesk
+
+        if self._migration_desk is None:
+            self._migration_desk = MigrationDesk(self)
+        return self._migration_desk
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return utc_now()
+
+    def say(self, message: str) -> None:
+        """Tell the person what has happened."""
+        self._app.say(message)
+
+    async def push_screen(self, screen: Screen[Any]) -> None:
+        """Open a screen on top of the one in front."""
+        await self._app.push_screen(screen)
 
     def _workflow(self, name: str) -> Workflow | None:
         return self._workflows.get(name)
@@ -117,6 +153,12 @@ class Workbench:
             self._app.run_worker(self._feed(self.feed), name="event feed", group="feed", exclusive=True)
         elif standing.phase in (Phase.RUNNING, Phase.ATTACHED):
             self.work(self._choose_workflow(), "choose")
+            self.work(self._tell_of_plans(), "plans")
+
+    async def _tell_of_plans(self) -> None:
+        plans = await self.migrations.plans()
+        if plans:
+            self._app.say(f"{', '.join(plans)}: the workflow has changed, and its items wait; 1 shows what that means")
 
     async def _feed(self, feed: EventFeed) -> None:
         await self._choose_workflow()
@@ -217,7 +259,7 @@ class Workbench:
             case Wish.ADD, _:
                 self._ask_what_to_add()
             case Wish.NEXT_WORKFLOW, _:
-                self._show_next_workflow()
+                self.show_next_workflow()
             case Wish.REVIEW, CellRef():
                 self.review(cell.item_id, cell.workflow, cell.stage, cell.subtask)
             case Wish.ITEM, CellRef():
@@ -256,7 +298,8 @@ class Workbench:
         await self._app.main_screens.show(BOARD)
         await self._choose_workflow(name)
 
-    def _show_next_workflow(self) -> None:
+    def show_next_workflow(self) -> None:
+        """Show the items of another workflow."""
         names = self.workflow_names
         shown = self.board.question.workflow or ""
         if len(names) < 2:
@@ -322,9 +365,24 @@ class Workbench:
         exact = await self._store.get_item(text)
         return list(dict.fromkeys([exact.id, *found] if exact is not None else found))[:limit]
 
-    def show_item(self, item_id: str) -> None:
-        """Show an item by its id."""
-        self.work(self._show_item(item_id, ""), "item")
+    def show_item(self, item_id: str, stage: str = "") -> None:
+        """Show an item, at one of its stages."""
+        self.work(self._show_item(item_id, stage), "item")
+
+    def show_filtered(self, stage: str | None = None, states: Sequence[StageState] = ()) -> None:
+        """Show the board with only what is in one of these states, in that stage or in any; the cursor in the stage's column."""
+        self.work(self._show_filtered(stage, tuple(states)), "choose")
+
+    async def _show_filtered(self, stage: str | None, states: tuple[StageState, ...]) -> None:
+        if self.feed is None:
+            return
+        stages = self.board.stages
+        self.board.ask(Question(self.board.question.workflow, stage if states else None, states), stages)
+        if stage in stages:
+            self.board.cursor_stage = stage
+        self.board_screen.show_workflow()
+        await self._app.main_screens.show(BOARD)
+        await self.feed.reload()
 
     async def _show_item(self, item_id: str, stage: str) -> None:
         from treadle_tui.screens.item_screen import ItemScreen
