@@ -16,6 +16,7 @@ from treadle_tui.board.workflow_choice import WorkflowChoices
 from treadle_tui.engine.clock import to_ms
 from treadle_tui.engine.errors import ReviewConflict, TreadleError
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision
+from treadle_tui.engine.selection import Aspect, Condition
 from treadle_tui.engine_host import AttachedReadOnly, EngineHost
 from treadle_tui.event_feed import EventFeed, Listeners
 from treadle_tui.main_screens import BOARD
@@ -376,13 +377,14 @@ class Workbench:
     async def _show_filtered(self, stage: str | None, states: tuple[StageState, ...]) -> None:
         if self.feed is None:
             return
+        conditions: tuple[Condition, ...] = (Condition(Aspect.STAGE, (stage,)),) if stage and states else ()
+        conditions += (Condition(Aspect.STATE, states),) if states else ()
         stages = self.board.stages
-        self.board.ask(Question(self.board.question.workflow, stage if states else None, states), stages)
-        if stage in stages:
-            self.board.cursor_stage = stage
-        self.board_screen.show_workflow()
         await self._app.main_screens.show(BOARD)
-        await self.feed.reload()
+        await self.feed.ask(Question(self.board.question.workflow, conditions), stages)
+        if stage in stages:
+            self.board.cursor_stage = str(stage)
+            self._show_changes(Changes(is_rearranged=True))
 
     async def _show_item(self, item_id: str, stage: str) -> None:
         from treadle_tui.screens.item_screen import ItemScreen

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.screens.driving import Driver, Gate, running
 from tests.screens.papers import WAITING, Paper, papers
+from treadle_tui.board.filter_language import print_filter
 from treadle_tui.cli.loader import Problem
 from treadle_tui.engine import Engine, MemoryStateStore, Workflow
 from treadle_tui.screens.board_screen import BoardScreen
@@ -72,7 +73,7 @@ async def test_enter_on_a_state_shows_the_board_with_only_that() -> None:
         await dashboard(ui)
         await ui.press("down", "enter")  # completed
         await ui.shows(BoardScreen)
-        await ui.until(lambda: ui.board.question.states and ui.board.question.states[0].value == "completed")
+        await ui.until(lambda: print_filter(ui.board.question.conditions) == "state:completed")
 
 
 async def test_enter_on_a_stage_puts_the_boards_cursor_into_its_column() -> None:
