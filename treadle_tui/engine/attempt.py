@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any
 
 from treadle_tui.engine.codec import decode_json, encode_json, feedback_to_json, review_to_json, verdict_to_json
@@ -64,6 +65,18 @@ def is_sampled(workflow: str, stage: str, item_id: str, rate: float) -> bool:
     return int.from_bytes(drawn, "big") < rate * 2**64
 
 
+def is_straight(definition: StageDefinition) -> bool:
+    """Whether a completed attempt of the stage is simply that: nobody judges or reviews it, and it keeps no secrets."""
+    return not definition.gates and not definition.secrets and definition.review.when == "never"
+
+
+def straight_result(definition: StageDefinition, ctx: StageContext, outcome: StageOutcome) -> Result | None:
+    """What completing means for a stage that `is_straight`; None when `Resolution` must say where the answer leads."""
+    if type(outcome) is not Completed or outcome.summary is not None or ctx.statements:
+        return None
+    return Result(move=Move.COMPLETE, output=definition.output.encode(outcome.output))
+
+
 @dataclass(slots=True)
 class Resolution:
     """Turns what an attempt's code answered, or raised, into a `Result`."""
@@ -73,7 +86,7 @@ class Resolution:
     workflow: str
     ctx: StageContext
     item: Any
-    secrets: set[str] = field(default_factory=set)
+    secrets: AbstractSet[str] = frozenset()
     """Texts that must not be seen in errors and logs."""
 
     @property

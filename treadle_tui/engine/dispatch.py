@@ -14,13 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, upstream_by_name
+from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, is_straight, straight_result, upstream_by_name
 from treadle_tui.engine.attempt_pool import AttemptPool
 from treadle_tui.engine.clock import Clock, SystemClock, to_ms
 from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
 from treadle_tui.engine.errors import InvalidItem, StoreCorrupt, StoreError, WorkflowChanged
 from treadle_tui.engine.leases import LeaseKeeper, Observer
 from treadle_tui.engine.recording import Recorder, Trouble
+from treadle_tui.engine.review import ReviewDecision
 from treadle_tui.engine.rooms import Limits, StageLimit
 from treadle_tui.engine.runner.protocol import Runner, StageCall
 from treadle_tui.engine.running import RunningAttempt
@@ -102,6 +103,8 @@ class Dispatcher:
         """One of each drive: a flag of all would be cleared by one before another has seen it."""
         self._next_look = 0.0
         self._claiming = asyncio.Lock()
+        self._straight: set[int] = set()
+        """Stages whose completed attempts nobody judges or reviews, and that have no time limit."""
         self._is_starved = False
         """Whether more may be ready than there was room for at the last claim."""
         self._leaves_results_behind = False
@@ -120,6 +123,10 @@ class Dispatcher:
             StageLimit(number, definition.concurrency, definition.tags) for each in taken for number, definition in each.definitions.items()
         ]
         tags = {tag: (limit.concurrency, limit.rate) for each in taken for tag, limit in each.workflow.limits.items()}
+        for each in taken:
+            for number, definition in each.definitions.items():
+                if is_straight(definition) and definition.retry.attempt_timeout is None:
+                    self._straight.add(number)
         self._limits.add(stages, tags)
 
     @property
@@ -446,36 +453,44 @@ class Dispatcher:
         claim = attempt.claim
         taken = self.taken[claim.workflow]
         definition = taken.definitions[claim.stage]
+        if definition.secrets:
+            attempt.secrets = set()
         try:
             ctx = self._context(attempt, taken, definition)
         except Exception as error:  # the file holds something that cannot be what was written: this stage alone suffers for it
             log.exception("what is stored for attempt %s cannot be read", claim.idempotency_key)
             return Result(move=Move.FAIL, outcome="error", error=f"what is stored for it cannot be read: {error}; restore a backup")
-        resolution = Resolution(definition, claim, taken.workflow.name, ctx, None, attempt.secrets)
-        resolution.claim_now = self.now()
+        item = None
         try:
-            resolution.item = self._item(taken, claim)
+            item = self._item(taken, claim)
             if definition.secrets:
                 attempt.secrets |= secret_texts([decode_json(claim.item_data), ctx.upstream], definition.secrets)
-            results = {name: None if output is None else decode_json(output) for name, output in claim.results.items()}
             call = StageCall(
                 definition=definition,
                 work=claim.work,
-                item=resolution.item,
+                item=item,
                 ctx=ctx,
                 origin=taken.origin,
                 workflow=taken.workflow.name,
-                results=results,
+                results={name: None if output is None else decode_json(output) for name, output in claim.results.items()},
             )
-            result = await self._within_time(attempt, resolution, call)
+            if claim.stage not in self._straight or claim.work is not Work.STAGE:
+                return await self._within_time(attempt, self._resolution(attempt, ctx, item), call)
+            outcome = await self.runner.run(call)
+            return straight_result(definition, ctx, outcome) or await self._resolution(attempt, ctx, item).of_outcome(outcome)
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:  # whatever a user's code raises is a failed attempt
-            resolution.claim_now = self.now()
             if not isinstance(error, AttemptTimedOut):
                 log.info("attempt %s failed", claim.idempotency_key, exc_info=error)
-            result = resolution.of_error(error)
-        return result
+            return self._resolution(attempt, ctx, item).of_error(error)
+
+    def _resolution(self, attempt: RunningAttempt, ctx: StageContext, item: Any) -> Resolution:
+        taken = self.taken[attempt.claim.workflow]
+        definition = taken.definitions[attempt.claim.stage]
+        resolution = Resolution(definition, attempt.claim, taken.workflow.name, ctx, item, attempt.secrets)
+        resolution.claim_now = self.now()
+        return resolution
 
     async def _within_time(self, attempt: RunningAttempt, resolution: Resolution, call: StageCall) -> Result:
         seconds = resolution.budget.attempt_timeout
@@ -516,11 +531,11 @@ class Dispatcher:
 
     def _context(self, attempt: RunningAttempt, taken: Taken, definition: StageDefinition) -> StageContext:
         claim = attempt.claim
-        decisions = {
-            taken.names[stage]: decision
-            for stage, stored in claim.decisions.items()
-            if (decision := decision_from_json(dict(stored))) is not None
-        }
+        decisions: dict[str, ReviewDecision] = {}
+        for stage, stored in claim.decisions.items():
+            decision = decision_from_json(dict(stored))
+            if decision is not None:
+                decisions[taken.names[stage]] = decision
         each = definition.each
         budget = each.retry if claim.work is Work.SUBTASK and each is not None else definition.retry
         return StageContext(
@@ -531,10 +546,10 @@ class Dispatcher:
             max_attempts=budget.max_attempts + claim.extra,
             subtask=claim.subtask,
             subtask_metadata=claim.metadata,
-            feedback=feedback_from_json(None if claim.feedback is None else dict(claim.feedback)),
-            previous_attempts=[attempt_record(each) for each in claim.previous],
-            upstream=definition.upstream_view(upstream_by_name(claim, taken.names)),
-            values={stage: decision.values for stage, decision in decisions.items() if decision.values},
+            feedback=feedback_from_json(dict(claim.feedback)) if claim.feedback else None,
+            previous_attempts=[attempt_record(each) for each in claim.previous] if claim.previous else (),
+            upstream=definition.upstream_view(upstream_by_name(claim, taken.names)) if definition.depends_on else None,
+            values={stage: decision.values for stage, decision in decisions.items() if decision.values} if decisions else None,
             decisions=decisions,
             idempotency_key=claim.idempotency_key,
             services=attempt,

@@ -151,17 +151,11 @@ async def call_function(bound: Callable[[], Any], is_async: bool, name: str) -> 
 
     Raises: what the function raised, as an ordinary exception (`as_ordinary`); CancelledError only when the caller was cancelled.
     """
-    if not is_async:
-        result = await run_in_daemon_thread(bound, name=name)
-        if not inspect.isawaitable(result):
-            return result
-        return await _awaited(lambda: result, name)
-    return await _awaited(bound, name)
-
-
-async def _awaited(make: Callable[[], Any], name: str) -> Any:
     try:
-        return await make()
+        if is_async:
+            return await bound()
+        result = await run_in_daemon_thread(bound, name=name)
+        return await result if inspect.isawaitable(result) else result
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():

@@ -33,6 +33,8 @@ def encode_json(value: Any, what: str = "the value", stage: str = "") -> bytes:
 
     Raises: `NotEncodable` for types without a JSON form, NaN, infinities, lone surrogates and endless nesting.
     """
+    if value is None:
+        return b"null"
     try:
         data = msgspec.json.encode(value, enc_hook=_to_json_type)
     except Exception as error:

@@ -27,6 +27,9 @@ log = logging.getLogger("treadle.engine")
 STORE_PAUSES = (0.1, 0.5, 2.0, 5.0)
 """Seconds to wait before a store that refused is asked again; the last one is repeated."""
 
+BATCH = 256
+"""Attempts recorded by one call: while the store writes these, the engine runs what the last call set free."""
+
 Begin = Callable[[AttemptPool, Sequence[Claim]], None]
 
 
@@ -120,7 +123,7 @@ class Recorder:
     async def _record_what_ended(self) -> None:
         try:
             while self._ended:
-                batch, self._ended = self._ended, []
+                batch, self._ended = self._ended[:BATCH], self._ended[BATCH:]
                 self._in_hand = [attempt for _, attempt, _ in batch]
                 plain = [each for each in batch if each[2].is_plain]
                 others = [each for each in batch if not each[2].is_plain]

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from treadle_tui.engine.attempt import writable_text
@@ -26,27 +27,28 @@ NOTE_WINDOW_MS = 200
 class RunningAttempt:
     """Serves one attempt's `StageContext`. `progress` and `log` may be called from any thread."""
 
+    secrets: AbstractSet[str] = frozenset()
+    """Texts that must not be seen in what the attempt tells."""
+    is_cancelled = False
+    """Whether the attempt is wanted no longer."""
+    is_called_off = False
+    """Whether it was called off by a person: its result must not be recorded."""
+    is_counted = True
+    """Whether it takes up room in its engine."""
+    task: asyncio.Task[None] | None = None
+    """What runs its code; None before, and when it has ended."""
+    _progress: tuple[float, str] | None = None
+    _written_at = -NOTE_WINDOW_MS
+    _is_flush_planned = False
+
     def __init__(self, claim: Claim, worker: int, store: TransactionalStore, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
         self.claim = claim
         self.worker = worker
-        self.secrets: set[str] = set()
-        """Texts that must not be seen in what the attempt tells."""
-        self.is_cancelled = False
-        """Whether the attempt is wanted no longer."""
-        self.is_called_off = False
-        """Whether it was called off by a person: its result must not be recorded."""
-        self.is_counted = True
-        """Whether it takes up room in its engine."""
-        self.task: asyncio.Task[None] | None = None
-        """What runs its code; None before, and when it has ended."""
         self._store = store
         self._clock = clock
         self._loop = loop
         self._lock = threading.Lock()
-        self._progress: tuple[float, str] | None = None
         self._lines: list[str] = []
-        self._written_at = -NOTE_WINDOW_MS
-        self._is_flush_planned = False
 
     def progress(self, fraction: float, message: str) -> None:
         """Tell how far the attempt is."""

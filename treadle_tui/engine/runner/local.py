@@ -19,8 +19,12 @@ class LocalRunner:
 
     async def run(self, call: StageCall) -> StageOutcome:
         """What the code answered, as an outcome."""
-        if call.work is Work.STAGE and await is_skipped(call):
-            return Skipped("skip_if")
+        definition = call.definition
+        if call.work is Work.STAGE:
+            if definition.skip_if is not None and await is_skipped(call):
+                return Skipped("skip_if")
+            if definition.isolation is None and type(definition.stage) is FunctionStage:
+                return as_outcome(await definition.stage.execute(call.item, call.ctx))
         if call.definition.isolation == "process" and not (call.work is Work.REDUCE and call.definition.reduce is None):
             from treadle_tui.engine.runner.process import run_in_process
 

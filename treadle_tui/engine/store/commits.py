@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from treadle_tui.engine.events import Event
-from treadle_tui.engine.store.rows import RawEvent
+from treadle_tui.engine.store.rows import StoredEvent
 
 Listener = Callable[[Sequence[Event]], None]
 
@@ -30,7 +30,7 @@ class _Listening(msgspec.Struct):
 class DecodesEvents(Protocol):
     """The part of a store that makes events of rows."""
 
-    def decode_events(self, raw: Sequence[RawEvent]) -> list[Event]:
+    def decode_events(self, raw: Sequence[StoredEvent]) -> list[Event]:
         """The events of stored rows, in order."""
         ...
 
@@ -47,7 +47,7 @@ class CommitNews:
         self.last_seq = 0
         """The newest `seq` this process knows of."""
 
-    def publish(self, told: Sequence[RawEvent], rings: bool = True) -> None:
+    def publish(self, told: Sequence[StoredEvent], rings: bool = True) -> None:
         """This process has committed these events; called from whatever thread committed, in commit order.
 
         `rings`: whether they may have given an engine something to do.
@@ -57,7 +57,7 @@ class CommitNews:
             events = self._store.decode_events(told)
             for each in listening:
                 each.listener(events)
-        self.wake(told[-1].seq, rings)
+        self.wake(told[-1][0], rings)
 
     def wake(self, seq: int, rings: bool = True) -> None:
         """There are events up to `seq`."""

@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from treadle_tui.engine.errors import StoreError
 from treadle_tui.engine.store.commits import CommitNews
@@ -82,7 +82,7 @@ class MemoryUnit(Unit):
         for key, change in self.deltas.items():
             self.counts[key] += change
         self.deltas.clear()
-        told = self.events
+        told = cast("list[RawEvent]", self.events)  # as `emit` makes them
         self.log += told
         self.events = []
         self.begin_verb()

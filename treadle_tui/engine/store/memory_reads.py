@@ -14,7 +14,7 @@ from treadle_tui.engine.store import views
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.event_codec import decode_event
 from treadle_tui.engine.store.memory_lists import MemoryLists
-from treadle_tui.engine.store.rows import AWAITING_REVIEW, ENDED, SATISFIED, STATE_NUMBER, STATES, Item, RawEvent, Task
+from treadle_tui.engine.store.rows import AWAITING_REVIEW, ENDED, SATISFIED, STATE_NUMBER, STATES, Item, RawEvent, StoredEvent, Task
 from treadle_tui.engine.store.shape import StageShape, WorkflowShape
 from treadle_tui.engine.store.verbs.outputs import standing_output
 
@@ -32,7 +32,7 @@ class MemoryReads(MemoryLists):
     @abstractmethod
     def _open_unit(self) -> MemoryUnit: ...
 
-    def decode_events(self, raw: Sequence[RawEvent]) -> list[Event]:
+    def decode_events(self, raw: Sequence[StoredEvent]) -> list[Event]:
         """The events of stored rows, in order."""
         unit = self._unit_for_names()
 
@@ -40,7 +40,7 @@ class MemoryReads(MemoryLists):
             item = unit.items.get(key)
             return "" if item is None else item.id
 
-        return [decode_event(row, lambda number: unit.shapes[number].name, item_id, unit.stage_name) for row in raw]
+        return [decode_event(row, lambda number: unit.shapes[number].name, item_id, unit.stage_name) for row in map(RawEvent._make, raw)]
 
     def _unit_for_names(self) -> MemoryUnit:
         return self._open_unit()

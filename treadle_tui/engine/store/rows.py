@@ -232,6 +232,10 @@ class RawEvent(NamedTuple):
     data: bytes | None
 
 
+StoredEvent = tuple[int, int, int, int | None, int | None, int | None, str | None, int, bytes | None]
+"""A `RawEvent`, or a tuple of its fields: thousands a second are told that nobody in this process listens to."""
+
+
 class Worker(NamedTuple):
     """An engine that may hold leases."""
 

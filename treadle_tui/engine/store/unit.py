@@ -18,7 +18,7 @@ from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.store.desk_rows import DeskRows
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import Situation
-from treadle_tui.engine.store.rows import PENDING, Attempt, Hold, Item, RawEvent, Row, Task, Worker
+from treadle_tui.engine.store.rows import PENDING, Attempt, Hold, Item, RawEvent, Row, StoredEvent, Task, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Unit(ABC):
     def __init__(self) -> None:
         self.now = 0
         """Milliseconds since 1970 UTC, by the clock of whoever called the verb."""
-        self.events: list[RawEvent] = []
+        self.events: list[StoredEvent] = []
         """Told since the transaction began."""
         self.rings = False
         """Whether somebody who waits for something to do should look again: whatever is told says so, but for ordinary progress."""

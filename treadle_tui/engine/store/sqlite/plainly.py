@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Work
-from treadle_tui.engine.store.rows import COMPLETED, NOT_READY, PENDING, READY, RUNNING, RawEvent
+from treadle_tui.engine.store.rows import COMPLETED, NOT_READY, PENDING, READY, RUNNING
 from treadle_tui.engine.store.shape import StageShape
 from treadle_tui.engine.store.sqlite.rowwise import execute_rows
 from treadle_tui.engine.store.verbs.claiming import idempotency_key
@@ -106,18 +106,15 @@ def _go_on(unit: SqliteUnit, worker: int, batch: Sequence[Ended], stages: Sequen
     finished = _finished_items(unit, batch, stages)
     claims: list[Claim] = []
     rows: list[tuple[object, ...]] = []
-    counts: Counter[tuple[int, int]] = Counter()
     tell, seq, now = unit.events.append, unit.last_seq, unit.now
     for each, stage in zip(batch, stages, strict=True):
         claim = each.claim
         item, workflow = claim.key[0], claim.workflow
         seq += 1
-        tell(RawEvent(seq, now, _COMPLETED_KIND, workflow, item, stage.id, None, 1, None))
-        counts[stage.id, RUNNING] -= 1
-        counts[stage.id, COMPLETED] += 1
-        if not stage.dependents and finished.get(item) == claim.stage:
+        tell((seq, now, _COMPLETED_KIND, workflow, item, stage.id, None, 1, None))
+        if not stage.dependents and finished.get(item) == stage.id:
             seq += 1
-            tell(RawEvent(seq, now, _WORKFLOW_COMPLETED_KIND, workflow, item, None, None, 0, None))
+            tell((seq, now, _WORKFLOW_COMPLETED_KIND, workflow, item, None, None, 0, None))
         for turn, dependent in enumerate(stage.dependents):
             is_next = first is None or (-claim.priority, turn, item) < first
             if not (is_next and dependent in each.onward and dependent not in held):
@@ -126,15 +123,17 @@ def _go_on(unit: SqliteUnit, worker: int, batch: Sequence[Ended], stages: Sequen
                 continue
             rows.append(_row(item, dependent, NOT_READY, turn, claim.priority, now, worker))
             seq += 1
-            tell(RawEvent(seq, now, _STARTED_KIND, workflow, item, dependent, None, 1, None))
-            counts[dependent, PENDING] -= 1
-            counts[dependent, RUNNING] += 1
+            tell((seq, now, _STARTED_KIND, workflow, item, dependent, None, 1, None))
             claims.append(_claim(unit, each, dependent))
     unit.last_seq = seq
     unit.rings = unit.rings or not claims
     execute_rows(unit.connection, _DEPENDENTS, rows)
-    for (number, state), change in counts.items():
-        unit.count(number, False, state, change)
+    for number, n in Counter([stage.id for stage in stages]).items():
+        unit.count(number, False, RUNNING, -n)
+        unit.count(number, False, COMPLETED, n)
+    for number, n in Counter([claim.stage for claim in claims]).items():
+        unit.count(number, False, PENDING, -n)
+        unit.count(number, False, RUNNING, n)
     return claims
 
 

@@ -21,7 +21,7 @@ from treadle_tui.engine.errors import StoreCorrupt, StoreError, StoreLocked, Sto
 from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
-from treadle_tui.engine.store.rows import RawEvent
+from treadle_tui.engine.store.rows import StoredEvent
 from treadle_tui.engine.store.sqlite.addresses import Stillness, address
 from treadle_tui.engine.store.sqlite.complaints import sentence_of
 from treadle_tui.engine.store.sqlite.desk import SqliteDeskReads
@@ -223,7 +223,7 @@ class ReadOnlySqliteStore(SqliteReads, SqliteLogReads, SqliteDeskReads, DeskVerb
         """A person is at the keyboard: look often for a while whether others have changed something."""
         self._watcher.stir()
 
-    def decode_events(self, raw: Sequence[RawEvent]) -> list[Event]:
+    def decode_events(self, raw: Sequence[StoredEvent]) -> list[Event]:
         """Never called: nothing is committed here."""
         raise StoreError(REFUSAL)
 

@@ -13,7 +13,7 @@ from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.event_codec import decode_event
 from treadle_tui.engine.store.results import Claim, Ended
-from treadle_tui.engine.store.rows import RawEvent
+from treadle_tui.engine.store.rows import RawEvent, StoredEvent
 from treadle_tui.engine.store.sqlite import plainly
 from treadle_tui.engine.store.sqlite.desk import SqliteDeskReads
 from treadle_tui.engine.store.sqlite.log_reads import SqliteLogReads
@@ -123,18 +123,19 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, DeskVerbs, 
     def before_commit(self) -> None:
         """Called inside every transaction before it commits, on the writer's thread; the test kit cuts here."""
 
-    def _publish(self, told: Sequence[RawEvent], rings: bool) -> None:
+    def _publish(self, told: Sequence[StoredEvent], rings: bool) -> None:
         self._news.publish(told, rings)
 
-    def decode_events(self, raw: Sequence[RawEvent]) -> list[Event]:
+    def decode_events(self, raw: Sequence[StoredEvent]) -> list[Event]:
         """The events of rows that were just committed; on the writer's thread."""
         unit = self._writer.unit
         names = {stage.id: stage.name for shape in unit.shapes.values() for stage in shape.every}
-        if any(row.stage is not None and row.stage not in names for row in raw):  # of a stage that has just gone
+        rows = [RawEvent._make(row) for row in raw]
+        if any(row.stage is not None and row.stage not in names for row in rows):  # of a stage that has just gone
             names = unit.stage_names()
         return [
             decode_event(row, lambda number: unit.shapes[number].name, self._writer.item_id, lambda stage: names.get(stage, ""))
-            for row in raw
+            for row in rows
         ]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from treadle_tui.engine.codec import encode_json
 from treadle_tui.engine.store.results import Situation, Standing, Statement
-from treadle_tui.engine.store.rows import Attempt, Hold, Item, RawEvent, Row, Task, TaskKey, Worker
+from treadle_tui.engine.store.rows import Attempt, Hold, Item, Row, StoredEvent, Task, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
 from treadle_tui.engine.store.sqlite.desk import SqliteDesk
@@ -104,7 +104,7 @@ class SqliteUnit(Unit):
         self._last_item = 0 if row is None else row[0]
         self._shapes = read_shapes(self.connection)
 
-    def commit(self) -> list[RawEvent]:
+    def commit(self) -> list[StoredEvent]:
         """Write what has changed and make it last; the events told."""
         self.flush()
         self.desk.flush()
@@ -338,7 +338,7 @@ class SqliteUnit(Unit):
                 (digest,),
             )
         self._execute("DELETE FROM treadle_items WHERE key = ?", (item.key,))
-        self.events = [event for event in self.events if event.item != item.key]
+        self.events = [event for event in self.events if event[4] != item.key]
         self._items.pop(item.key, None)
         self._item_keys.pop(item.id, None)
         for key in [key for key in self._tasks if key[0] == item.key]:

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from treadle_tui.engine.errors import StoreError, TreadleError
-from treadle_tui.engine.store.rows import RawEvent
+from treadle_tui.engine.store.rows import StoredEvent
 from treadle_tui.engine.store.sqlite.complaints import damaged, of_system, sentence_of
 from treadle_tui.engine.store.sqlite.file_lock import FileLock, is_affected
 from treadle_tui.engine.store.sqlite.file_modes import match_companions
@@ -61,7 +61,7 @@ class Writer:
         self,
         path: Path,
         synchronous: str,
-        publish: Callable[[Sequence[RawEvent], bool], None],
+        publish: Callable[[Sequence[StoredEvent], bool], None],
         before_commit: Callable[[], None],
     ) -> None:
         self.path = path
@@ -233,15 +233,15 @@ class Writer:
         for operation in batch:
             operation.error = said
 
-    def _tell(self, told: Sequence[RawEvent]) -> None:
+    def _tell(self, told: Sequence[StoredEvent]) -> None:
         """Tell what is committed; whoever listens and fails does not undo it, and does not end this thread."""
         try:
             self._publish(told, self._rings)
         except Exception:
-            log.exception("events %d to %d are recorded, but a listener failed over them", told[0].seq, told[-1].seq)
+            log.exception("events %d to %d are recorded, but a listener failed over them", told[0][0], told[-1][0])
 
-    def _one_by_one(self, batch: list[Operation]) -> list[RawEvent]:
-        told: list[RawEvent] = []
+    def _one_by_one(self, batch: list[Operation]) -> list[StoredEvent]:
+        told: list[StoredEvent] = []
         for operation in batch:
             # A statement that ended its transaction is not run again the second time.
             if not self._alone(operation, told):
@@ -249,7 +249,7 @@ class Writer:
         self.unit.failed_statements.clear()
         return told
 
-    def _alone(self, operation: Operation, told: list[RawEvent]) -> bool:
+    def _alone(self, operation: Operation, told: list[StoredEvent]) -> bool:
         """Do one verb in a transaction of its own; False when it must be done once more."""
         operation.value = operation.error = None
         try:
@@ -260,7 +260,7 @@ class Writer:
             operation.error = self._said(error)
         return True
 
-    def _transaction(self, batch: list[Operation]) -> list[RawEvent]:
+    def _transaction(self, batch: list[Operation]) -> list[StoredEvent]:
         self._has_begun = False
         self._check_place()
         with self._locked():
