@@ -10,11 +10,12 @@ Nothing here touches a store or publishes anything: the result says all there is
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from treadle_tui.engine.codec import decode_json, encode_json, feedback_to_json, review_to_json, verdict_to_json
 from treadle_tui.engine.errors import StageExecutionError, TreadleError
@@ -61,6 +62,8 @@ def said(words: Any) -> str:
 
 def is_sampled(workflow: str, stage: str, item_id: str, rate: float) -> bool:
     """Whether this item's stage is of the sample: drawn once, from the names, so it is the same in every process."""
+    import hashlib
+
     drawn = hashlib.blake2b(f"{workflow}\0{stage}\0{item_id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(drawn, "big") < rate * 2**64
 
@@ -77,8 +80,7 @@ def straight_result(definition: StageDefinition, ctx: StageContext, outcome: Sta
     return Result(move=Move.COMPLETE, output=definition.output.encode(outcome.output))
 
 
-@dataclass(slots=True)
-class Resolution:
+class Resolution(msgspec.Struct):
     """Turns what an attempt's code answered, or raised, into a `Result`."""
 
     definition: StageDefinition

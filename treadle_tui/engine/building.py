@@ -5,12 +5,13 @@ Pure: drafts in, definitions out, or the first error.
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
+
+from msgspec.structs import replace
 
 from treadle_tui.engine.annotations import mentions_outcome, output_annotation
 from treadle_tui.engine.errors import DuplicateStage, InvalidDefinition, StageNotFound
@@ -133,7 +134,7 @@ def _unfolded(entry: IncludeDraft, definitions: Mapping[str, StageDefinition], t
         if not depends_on:
             depends_on = list(dict.fromkeys(name for names in after.values() for name in names))
             local_names.update({name: _view_target(names) for name, names in after.items()})
-        yield dataclasses.replace(
+        yield replace(
             definition,
             name=prefix + definition.name,
             depends_on=tuple(depends_on),

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import os
 import socket
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
+import msgspec
+
 from treadle_tui.engine.leases import process_is_alive, process_start
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.review import Reject, ReviewDecision
 
 _occupied_here: set[str] = set()
 """Sessions of this process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Record, frozen=True):
     """One reviewer at one terminal."""
 
     session: str
@@ -53,8 +53,7 @@ class Desk:
         return self.pid == os.getpid() or not process_is_alive(self.pid, self.pid_start)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDecision:
+class NewDecision(Record, frozen=True, kw_only=True):
     """A decision that is to be held: on which review, at which version."""
 
     item_id: str
@@ -64,8 +63,7 @@ class NewDecision:
     decision: ReviewDecision
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldDecision:
+class HeldDecision(Record, frozen=True, kw_only=True):
     """A decision that has been made and is not yet recorded."""
 
     id: int
@@ -94,8 +92,7 @@ class JottingKind(str, Enum):
     LOOK = "look"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Jotting:
+class Jotting(Record, frozen=True, kw_only=True):
     """What one reviewer keeps about one review."""
 
     kind: JottingKind
@@ -111,8 +108,7 @@ class Jotting:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionRecord:
+class DecisionRecord(Record, frozen=True, kw_only=True):
     """One line of the log of decisions."""
 
     number: int
@@ -127,17 +123,16 @@ class DecisionRecord:
     """Whether the review was reopened afterwards."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewerStatistics:
+class ReviewerStatistics(Record, frozen=True, kw_only=True):
     """What one reviewer's decisions have in common."""
 
     reviewer: str
     decisions: int = 0
-    verbs: Mapping[str, int] = field(default_factory=dict)
+    verbs: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Decisions by verb, most first."""
     median_seconds: float | None = None
     """From the moment it was shown; None where nobody measured."""
-    reasons: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Reasons of rejections, most first."""
 
 
@@ -152,6 +147,8 @@ def reviewer_statistics(records: Iterable[DecisionRecord]) -> list[ReviewerStati
 
 
 def _statistics_of(reviewer: str, decisions: list[ReviewDecision]) -> ReviewerStatistics:
+    import statistics  # brings fractions and decimal along
+
     seconds = [decision.seconds for decision in decisions if decision.seconds is not None]
     reasons = Counter(decision.reason for decision in decisions if isinstance(decision, Reject) and decision.reason)
     return ReviewerStatistics(

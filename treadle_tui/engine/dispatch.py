@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, is_straight, straight_result, upstream_by_name
@@ -20,6 +19,7 @@ from treadle_tui.engine.clock import Clock, SystemClock, to_ms
 from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
 from treadle_tui.engine.errors import InvalidItem, StoreCorrupt, StoreError, WorkflowChanged
 from treadle_tui.engine.leases import LeaseKeeper, Observer
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.recording import Recorder, Trouble
 from treadle_tui.engine.review import ReviewDecision
 from treadle_tui.engine.rooms import Limits, StageLimit
@@ -51,8 +51,7 @@ REFUSED_PAUSE_SECONDS = 0.5
 """How long to wait before a store that refused to be asked for work is asked again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Record, frozen=True):
     """A workflow an engine runs: its code, and its shape in the store."""
 
     workflow: Workflow

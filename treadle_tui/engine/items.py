@@ -6,7 +6,6 @@ declared type; an output is checked against the annotation of the function that 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import unicodedata
 from collections.abc import Mapping
@@ -130,7 +129,7 @@ def _is_field_class(cls: Any) -> bool:
     if not isinstance(cls, type):
         return False
     return (
-        dataclasses.is_dataclass(cls)
+        hasattr(cls, "__dataclass_fields__")
         or issubclass(cls, msgspec.Struct)
         or is_typeddict(cls)
         or hasattr(cls, "__attrs_attrs__")

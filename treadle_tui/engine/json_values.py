@@ -7,8 +7,6 @@ is a model.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import pathlib
 import re
 import types
@@ -217,7 +215,9 @@ def _parts(value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, (set, frozenset)):
         return [("[...]", part) for part in value]
     names = getattr(value, "__struct_fields__", None)
-    if names is None and dataclasses.is_dataclass(value):
+    if names is None and hasattr(value, "__dataclass_fields__"):
+        import dataclasses
+
         names = [field.name for field in dataclasses.fields(value)]
     if names is None:
         names = [field.name for field in getattr(type(value), "__attrs_attrs__", ())]
@@ -226,6 +226,8 @@ def _parts(value: Any) -> Iterable[tuple[str, Any]]:
 
 def _refuse_hidden_nulls(value: Any, what: str, stage: str) -> None:
     try:
+        import json
+
         json.dumps(to_plain(value), allow_nan=False)
     except ValueError as error:
         path, number = _find_non_finite(to_plain(value))

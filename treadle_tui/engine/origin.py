@@ -9,22 +9,25 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
+
+import msgspec
 
 _ENGINE = "treadle_tui.engine"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, eq=False):
     """A module that may hold the workflow."""
 
     module: str
     file: str | None
     """Absolute path; None at a prompt or in executed text."""
-    names: Mapping[str, Any] = field(repr=False, compare=False)
+    names: Mapping[str, Any]
     """The module's global names, as they are now."""
+
+    def __repr__(self) -> str:
+        return f"<place {self.module} {self.file}>"
 
 
 class Origin:

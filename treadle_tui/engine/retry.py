@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import Literal
 
@@ -59,7 +58,7 @@ class RetryBudget(Record, frozen=True):
                 f"retry budget: on_exhausted={self.on_exhausted!r} is unknown; {nearest(str(self.on_exhausted), ('fail', 'escalate'))}"
             )
 
-    def delay_after(self, failures: int, random_source: Callable[[], float] = random.random) -> float:
+    def delay_after(self, failures: int, random_source: Callable[[], float] | None = None) -> float:
         """Seconds to wait after so many failed attempts of this budget (1 or more); jitter drawn from `random_source` in [0, 1)."""
         try:
             seconds = self.delay * self.backoff ** max(0, failures - 1)
@@ -68,7 +67,7 @@ class RetryBudget(Record, frozen=True):
         if self.max_delay is not None:
             seconds = min(seconds, self.max_delay)
         if self.jitter:
-            seconds *= 1 + self.jitter * (2 * random_source() - 1)
+            seconds *= 1 + self.jitter * (2 * (random_source or _drawn)() - 1)
         return min(seconds, MAX_DELAY_SECONDS)
 
     def is_worth_retrying(self, error: BaseException | None) -> bool:
@@ -81,6 +80,12 @@ class RetryBudget(Record, frozen=True):
             return bool(self.retry_on(error))
         except Exception:
             return True
+
+
+def _drawn() -> float:
+    import random  # brings hashing along, for the few who jitter
+
+    return random.random()
 
 
 MAX_DELAY_SECONDS = 366 * 24 * 3600.0

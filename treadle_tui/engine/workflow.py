@@ -7,9 +7,7 @@ Writing and asking are kept apart: `stage`, `include`, `limit` … only take not
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
@@ -23,6 +21,7 @@ from treadle_tui.engine.functions import function_name
 from treadle_tui.engine.items import ItemType
 from treadle_tui.engine.limits import Limit
 from treadle_tui.engine.origin import Origin, origin_of_caller
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.small_form import SmallForm
 from treadle_tui.engine.source import ItemSource
 from treadle_tui.engine.stage_definition import StageDefinition
@@ -38,8 +37,7 @@ _FINGERPRINTED = ("name", "depends_on", "retry", "review", "concurrency", "tags"
 """What of a stage's shape makes it another one to a running item; former names, masks and type hints do not."""
 
 
-@dataclass(frozen=True)
-class _Built:
+class _Built(Record, frozen=True, dict=True):
     """The answers, worked out once."""
 
     name: str
@@ -69,6 +67,8 @@ class _Built:
             {key: stage[key] for key in _FINGERPRINTED} | {"depends_on": sorted(stage["depends_on"]), "gates": len(stage["gates"])}
             for stage in sorted(shape["stages"], key=lambda stage: str(stage["name"]))
         ]
+        import hashlib
+
         return hashlib.sha256(msgspec.json.encode({"stages": stages, "limits": shape["limits"]}, order="sorted")).hexdigest()
 
 

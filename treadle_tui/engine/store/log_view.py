@@ -7,11 +7,11 @@ after so many and says how far it came, and totals of long spans are taken from 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from treadle_tui.engine.events import Event
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.states import SubTaskStatus
 from treadle_tui.engine.status import ItemRow, PendingReview
 
@@ -23,8 +23,7 @@ SLICES = 20
 """Places of a span at which a sample is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventMatch:
+class EventMatch(Record, frozen=True):
     """Which events are wanted; every given part must fit."""
 
     kinds: tuple[type[Event], ...] = ()
@@ -46,8 +45,7 @@ class EventMatch:
 EVERYTHING = EventMatch()
 
 
-@dataclass(frozen=True, slots=True)
-class EventPage:
+class EventPage(Record, frozen=True):
     """Events that follow each other in the log, as far as they match."""
 
     events: Sequence[Event]
@@ -58,16 +56,14 @@ class EventPage:
     """Whether there is nothing beyond."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogBounds:
+class LogBounds(Record, frozen=True):
     """The first and last event there is; both 0 for none."""
 
     first: int = 0
     last: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Throughput:
+class Throughput(Record, frozen=True):
     """Stages that have ended in a span of time."""
 
     since: datetime
@@ -77,8 +73,7 @@ class Throughput:
     """Whether it was counted in samples, because so much has happened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Record, frozen=True):
     """A stage or subtask that stands failed."""
 
     item_id: str

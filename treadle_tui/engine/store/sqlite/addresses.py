@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from treadle_tui.engine.record import Record
 
 RECENTLY_SECONDS = 0.05
 """A file changed so short a time ago may be changed again without its time moving on: file times have the kernel's ticks."""
@@ -29,8 +30,7 @@ def _has_log(path: Path) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Stillness:
+class Stillness(Record, frozen=True):
     """A database that nobody has open, as it lay at one moment."""
 
     inode: int

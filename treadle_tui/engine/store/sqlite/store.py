@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.commits import CommitNews
@@ -25,6 +24,9 @@ from treadle_tui.engine.store.sqlite.watcher import Watcher
 from treadle_tui.engine.store.sqlite.writer import Writer
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.unit import Unit
+
+if TYPE_CHECKING:
+    import tempfile
 
 T = TypeVar("T")
 
@@ -154,6 +156,8 @@ class Opening:
         temporary = None
         path = Path(self._path)
         if str(self._path) == ":memory:":
+            import tempfile
+
             temporary = tempfile.TemporaryDirectory(prefix="treadle-")
             path = Path(temporary.name) / "work.db"
         store = SqliteStateStore(path, self._synchronous)

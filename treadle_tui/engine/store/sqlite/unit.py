@@ -6,7 +6,6 @@ back set-wise, by `executemany`, before the commit or before a question that nee
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -234,6 +233,8 @@ class SqliteUnit(Unit):
         return output if output is None or len(output) <= BIG_OUTPUT else self._keep_blob(output)
 
     def _keep_blob(self, data: bytes) -> str:
+        import hashlib
+
         digest = hashlib.sha256(data).hexdigest()
         self.connection.execute("INSERT OR IGNORE INTO treadle_blobs VALUES (?, ?)", (digest, zlib.compress(data, 1)))
         return digest

@@ -16,7 +16,6 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,7 @@ CHECKPOINT_BYTES = 4 * 1024 * 1024
 CLOSED = "the store is closed; open it again"
 
 
-@dataclass(slots=True)
-class Operation:
+class Operation(msgspec.Struct):
     """One verb, and who waits for it."""
 
     verb: Callable[[Unit], Any]

@@ -7,11 +7,11 @@ A claim puts a task into `running` under a worker's lease and a new fence number
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.codec import decode_json
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.store.results import Claim, StageRoom, Work
 from treadle_tui.engine.store.rows import (
     DECIDED,
@@ -234,8 +234,7 @@ def take_one(unit: Unit, worker: int, item: Item, stage: str, subtask: str | Non
     return True if claimed is None else claimed
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Record, frozen=True):
     """What is left for an engine that has just claimed nothing."""
 
     is_ready: bool

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from treadle_tui.engine.clock import from_ms
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.store.rows import READY, READY_BUT_HELD, RETRY_WAIT
 from treadle_tui.engine.store.unit import Unit
 from treadle_tui.engine.store.verbs.moves import item_named
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Record, frozen=True):
     """Of one item, by stage name."""
 
     dependencies: Mapping[str, Sequence[str]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.store.results import Claim, Ended, Move, Result
