@@ -54,9 +54,17 @@ def _dashboard(workbench: Workbench) -> MainScreen:
     return DashboardScreen(DashboardDesk(workbench))
 
 
+def _graph(workbench: Workbench) -> MainScreen:
+    from treadle_tui.graph_desk import GraphDesk
+    from treadle_tui.screens.graph_screen import GraphScreen
+
+    return GraphScreen(GraphDesk(workbench))
+
+
 MAIN_SCREENS: tuple[MainScreenEntry, ...] = (
     MainScreenEntry("1", "dashboard", "Dashboard", "How the workflow stands, on one page", _dashboard),
     MainScreenEntry("2", BOARD, "Board", "Items × stages, live", _board),
+    MainScreenEntry("4", "graph", "Graph", "The workflow as a picture, with live counts", _graph),
 )
 """In the order of their keys."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from treadle_tui.board.review_subject import ReviewSubject
+    from treadle_tui.engine.engine import Engine
     from treadle_tui.engine.states import StageState
     from treadle_tui.engine.store.protocol import StateStore, StoreReads
     from treadle_tui.engine.workflow import Workflow
@@ -111,6 +112,18 @@ class Workbench:
     async def push_screen(self, screen: Screen[Any]) -> None:
         """Open a screen on top of the one in front."""
         await self._app.push_screen(screen)
+
+    def workflow_named(self, name: str) -> Workflow | None:
+        """The workflow of that name, when its file was found."""
+        return self._workflows.get(name)
+
+    def change(self, ask: Callable[[Engine], Awaitable[None]], words: str) -> None:
+        """Have the engine change something, and say so once it has."""
+        self.work(self._change(ask, words), "change", is_exclusive=False)
+
+    async def _change(self, ask: Callable[[Engine], Awaitable[None]], words: str) -> None:
+        await self.host.call(ask)
+        self.say(words)
 
     def _workflow(self, name: str) -> Workflow | None:
         return self._workflows.get(name)

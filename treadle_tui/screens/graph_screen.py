@@ -1,0 +1,291 @@
+"""The workflow as a picture: boxes with live counts and edges, or a tree; stages are held and released from here.
+
+The same picture shows the way of one item, when it is opened from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Input
+
+from treadle_tui.board.graph_facts import GraphFacts
+from treadle_tui.board.safe_text import safe_line
+from treadle_tui.screens.main_screen import MainScreen
+from treadle_tui.screens.modal import Modal
+from treadle_tui.screens.rereading import Rereading
+from treadle_tui.widgets.graph_view import GraphView
+from treadle_tui.widgets.key_bar import KeyBar
+from treadle_tui.widgets.plain_text import PlainText, TitleLine
+from treadle_tui.widgets.span_text import SpanText
+
+if TYPE_CHECKING:
+    from treadle_tui.board.tally import Counts
+
+READ_SECONDS = 0.25
+_NOTHING = "No workflow yet. 2 shows the board: n there adds items, and says which workflows there are."
+
+
+class GraphReads(Protocol):
+    """What the screen reads, and where it leads."""
+
+    async def graph(self) -> GraphFacts:
+        """The workflow shown on the board."""
+        ...
+
+    async def way_of(self, item_id: str) -> GraphFacts | None:
+        """The way of one item; None when it is gone."""
+        ...
+
+    def open_stage(self, stage: str) -> None:
+        """Show the items of a stage."""
+        ...
+
+    def hold(self, stage: str, condition: str | None) -> None:
+        """Start this stage no more, for all items or those with a condition."""
+        ...
+
+    def release(self, stage: str) -> None:
+        """Let a held stage go on."""
+        ...
+
+    def next_workflow(self) -> None:
+        """Show the next workflow, here and on the board."""
+        ...
+
+
+class GraphScreen(MainScreen):
+    """Stages, edges, counts."""
+
+    TITLE = "Graph"
+    BINDING_GROUP_TITLE = "Graph"
+    AUTO_FOCUS = "GraphView"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "hold", "Hold", id="graph.hold", tooltip="Start the stage under the cursor no more; or let it go on"),
+        Binding("B", "condition", "Breakpoint", id="graph.breakpoint", tooltip="Start the stage no more for items with a condition"),
+        Binding("w", "next_workflow", "Workflow", show=False, id="graph.next_workflow", tooltip="Show the next workflow"),
+    ]
+
+    DEFAULT_CSS = """
+    GraphScreen {
+        & > GraphView { margin: 1 1 0 1; }
+        & > #nothing { margin: 2 4; display: none; }
+        & > #about { margin: 0 2; }
+        &.-empty > #nothing { display: block; }
+        &.-empty > GraphView, &.-empty > #about { display: none; }
+    }
+    """
+
+    def __init__(self, desk: GraphReads) -> None:
+        super().__init__()
+        self._desk = desk
+        self._rereading = Rereading(self, self._read, self.say, READ_SECONDS)
+
+    def compose_body(self) -> ComposeResult:
+        """The picture, and a line about the stage under the cursor."""
+        yield GraphView()
+        yield PlainText(_NOTHING, id="nothing")
+        yield SpanText(id="about")
+
+    @property
+    def view(self) -> GraphView:
+        """The picture."""
+        return self.query_one(GraphView)
+
+    def on_mount(self) -> None:
+        """Read at once."""
+        self._rereading.due()
+
+    def on_screen_resume(self) -> None:
+        """What was not seen meanwhile is read."""
+        self._rereading.due()
+
+    def totals_changed(self, counts: Counts, waiting: int) -> None:
+        """Something has happened."""
+        self._rereading.due()
+
+    async def _read(self) -> None:
+        facts = await self._desk.graph()
+        if not self.is_there:
+            return
+        self.set_class(not facts.tree, "-empty")
+        self.view.show(facts)
+        self._tell_about()
+
+    def _tell_about(self) -> None:
+        if self.view.facts is not None:
+            self.query_one("#about", SpanText).show([self.view.facts.about(self.view.stage)])
+
+    @on(GraphView.Moved)
+    def _moved(self) -> None:
+        self._tell_about()
+        self.refresh_bindings()
+
+    @on(GraphView.Opened)
+    def _opened(self, event: GraphView.Opened) -> None:
+        self._desk.open_stage(event.stage)
+
+    @property
+    def _is_held(self) -> bool:
+        return self.view.facts is not None and self.view.stage in self.view.facts.holds
+
+    def action_hold(self) -> None:
+        """Hold the stage under the cursor, or release it."""
+        if not self.view.stage:
+            return
+        if self._is_held:
+            self._desk.release(self.view.stage)
+        else:
+            self._desk.hold(self.view.stage, None)
+        self._rereading.due()
+
+    def action_condition(self) -> None:
+        """Ask for a condition, and hold the stage for items with it."""
+        stage, facts = self.view.stage, self.view.facts
+        if not stage or facts is None:
+            return
+
+        def hold(condition: str | None) -> None:
+            if condition:
+                self._desk.hold(stage, condition)
+                self._rereading.due()
+
+        self.app.push_screen(HoldCondition(stage, facts.holds.get(stage) or ""), hold)
+
+    def action_next_workflow(self) -> None:
+        """Show the next workflow."""
+        self._desk.next_workflow()
+        self._rereading.due()
+
+
+class ItemGraph(Screen[None]):
+    """The way of one item through its workflow."""
+
+    BINDING_GROUP_TITLE = "Way of an item"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", id="way.leave", key_display="esc", tooltip="Back to the item"),
+    ]
+
+    DEFAULT_CSS = """
+    ItemGraph {
+        layout: vertical;
+        background: $background;
+        & > TitleLine { margin: 0 1 1 1; }
+        & > GraphView { margin: 0 1; }
+        & > #about { margin: 0 2; }
+    }
+    """
+
+    def __init__(self, desk: GraphReads, item_id: str, stage: str, facts: GraphFacts) -> None:
+        super().__init__()
+        self._desk = desk
+        self._stage = stage
+        self._facts = facts
+        self.item_id = item_id
+        """The item whose way is shown."""
+        self._rereading = Rereading(self, self._read, self.notify, READ_SECONDS)
+
+    def compose(self) -> ComposeResult:
+        """Title, picture, the stage under the cursor."""
+        yield TitleLine(self.item_id, f"its way through {self._facts.workflow}")
+        yield GraphView()
+        yield SpanText(id="about")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """The stage it was opened at is under the cursor."""
+        view = self.query_one(GraphView)
+        view.show(self._facts)
+        view.focus()
+        self.call_after_refresh(view.go_to, self._stage)
+
+    def items_changed(self, items: AbstractSet[str] | None) -> None:
+        """Read again, when it is this one."""
+        if items is None or self.item_id in items:
+            self._rereading.due()
+
+    async def _read(self) -> None:
+        facts = await self._desk.way_of(self.item_id)
+        if facts is not None and self.is_attached:
+            self.query_one(GraphView).show(facts)
+            self._tell_about()
+
+    @on(GraphView.Moved)
+    def _tell_about(self) -> None:
+        view = self.query_one(GraphView)
+        if view.facts is not None:
+            self.query_one("#about", SpanText).show([view.facts.about(view.stage)])
+
+    @on(GraphView.Opened)
+    def _opened(self, event: GraphView.Opened) -> None:
+        self.dismiss()
+
+    def action_leave(self) -> None:
+        """Back to the item."""
+        self.dismiss()
+
+
+class HoldCondition(Modal[str | None]):
+    """For which items a stage is held: an expression on the item. None for not at all."""
+
+    BINDING_GROUP_TITLE = "Breakpoint"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", id="breakpoint.leave", key_display="esc", tooltip="Hold nothing"),
+    ]
+
+    DEFAULT_CSS = """
+    HoldCondition {
+        align: center middle;
+        background: $background 40%;
+        & > Vertical { width: 90%; max-width: 90; height: auto; background: $panel; border: round $accent; padding: 0 1; }
+        & TitleLine { background: $panel; }
+        & PlainText { margin: 1 1 0 1; color: $quiet; }
+        & Input { margin: 1 1; background: $surface; padding: 0 1; }
+        & KeyBar { background: $panel; }
+    }
+    """
+
+    def __init__(self, stage: str, condition: str) -> None:
+        super().__init__()
+        self._stage = stage
+        self._condition = condition
+
+    def compose(self) -> ComposeResult:
+        """What is held, and for which items."""
+        with Vertical():
+            yield TitleLine(f"Hold {safe_line(self._stage)} for items with", "")
+            yield PlainText("A comparison on the item's fields. Such items wait before this stage, and go on when p releases it.")
+            yield ConditionInput(self._condition, placeholder="item.pages > 100", compact=True)
+            yield KeyBar(indent=1)
+
+    def on_mount(self) -> None:
+        """Typing can begin."""
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.dismiss(event.value.strip() or None)
+
+    def action_leave(self) -> None:
+        """Hold nothing."""
+        self.dismiss(None)
+
+
+class ConditionInput(Input):
+    """Where the condition is typed."""
+
+    BINDING_GROUP_TITLE = "Breakpoint"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Hold", id="breakpoint.hold", key_display="enter", tooltip="Hold the stage for items with this"),
+    ]
