@@ -137,7 +137,9 @@ async def test_without_a_workflow_it_says_what_to_do() -> None:
 
 
 async def test_w_shows_the_next_workflow() -> None:
-    async with running(papers(), forked(), items=[Paper("one")]) as ui:
+    other = forked()
+    async with running(papers(), other, items=[Paper("one")]) as ui:
+        await ui.submit(other, [{"id": "two"}])
         await graph(ui)
         await ui.seen("─ archive ─")
         await ui.press("w")

@@ -28,6 +28,7 @@ from treadle_tui.widgets.pick_list import PickList, PickRow
 from treadle_tui.widgets.span_text import SpanText
 
 if TYPE_CHECKING:
+    from treadle_tui.board.header_facts import HeaderFacts
     from treadle_tui.board.tally import Counts
 
 #: Between two readings while something happens, and between two looks at the clock while nothing does.
@@ -111,6 +112,13 @@ class DashboardScreen(MainScreen):
         if self.is_current and self.app.app_focus:
             self._rereading.due()
 
+    def show_facts(self, facts: HeaderFacts) -> None:
+        """Another workflow may be shown now."""
+        is_other = facts.workflow != self.facts.workflow
+        super().show_facts(facts)
+        if is_other:
+            self._rereading.due()
+
     def totals_changed(self, counts: Counts, waiting: int) -> None:
         """Something has happened."""
         self._rereading.due()
@@ -157,4 +165,3 @@ class DashboardScreen(MainScreen):
     def action_next_workflow(self) -> None:
         """Show the next workflow."""
         self._desk.next_workflow()
-        self._rereading.due()

@@ -26,6 +26,7 @@ from treadle_tui.widgets.plain_text import PlainText, TitleLine
 from treadle_tui.widgets.span_text import SpanText
 
 if TYPE_CHECKING:
+    from treadle_tui.board.header_facts import HeaderFacts
     from treadle_tui.board.tally import Counts
 
 READ_SECONDS = 0.25
@@ -107,6 +108,13 @@ class GraphScreen(MainScreen):
         """What was not seen meanwhile is read."""
         self._rereading.due()
 
+    def show_facts(self, facts: HeaderFacts) -> None:
+        """Another workflow may be shown now."""
+        is_other = facts.workflow != self.facts.workflow
+        super().show_facts(facts)
+        if is_other:
+            self._rereading.due()
+
     def totals_changed(self, counts: Counts, waiting: int) -> None:
         """Something has happened."""
         self._rereading.due()
@@ -162,7 +170,6 @@ class GraphScreen(MainScreen):
     def action_next_workflow(self) -> None:
         """Show the next workflow."""
         self._desk.next_workflow()
-        self._rereading.due()
 
 
 class ItemGraph(Screen[None]):

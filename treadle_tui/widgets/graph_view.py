@@ -240,7 +240,7 @@ def neighbour(picture: GraphPicture, stage: str, right: int, down: int) -> str:
     linked = _beyond(place.below if down > 0 else place.above, down)
     others = (layer for layer in picture.layout.layers[place.layer + down :: down] if place.layer + down >= 0)
     nearest = linked or next((row for layer in others if (row := [each for each in layer if not each.is_line])), [])
-    return min(nearest, key=lambda each: abs(each.port - place.port)).stage if nearest else stage
+    return min(nearest, key=lambda each: (abs(each.layer - place.layer), abs(each.port - place.port))).stage if nearest else stage
 
 
 def _beyond(places: list[Place], down: int) -> list[Place]:
