@@ -21,10 +21,19 @@ def run_app(db: Path, loaded: LoadedWorkflows, reviewer: str, settings: LoadedSe
     """
     gc.disable()
     from treadle_tui.board.standing import Attachment
+    from treadle_tui.cli.paths import state_folder
     from treadle_tui.full_screen import TreadleApp
 
     last_resort = LastResort()
-    app = TreadleApp(db, loaded, reviewer, settings=settings, last_resort=last_resort, attachment=Attachment(attachment))
+    app = TreadleApp(
+        db,
+        loaded,
+        reviewer,
+        settings=settings,
+        last_resort=last_resort,
+        attachment=Attachment(attachment),
+        state_folder=state_folder(),
+    )
     app.run(mouse=settings.settings.mouse)
     last_resort.disarm()
     if app.unopened:

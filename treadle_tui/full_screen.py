@@ -95,10 +95,12 @@ class TreadleApp(App[int]):
         open_store: OpensStore | None = None,
         last_resort: LastResort | None = None,
         attachment: Attachment = Attachment.RUN,
+        state_folder: Path | None = None,
     ) -> None:
         """`open_store` is called in the engine's thread; by default it opens the SQLite file `db`, as the attachment allows.
 
-        `last_resort` ends the process when an orderly end hangs; without one it may.
+        `last_resort` ends the process when an orderly end hangs; without one it may. `state_folder`: where it is kept how things
+        were shown; without one it is not.
         """
         super().__init__()
         self.db = db
@@ -109,6 +111,7 @@ class TreadleApp(App[int]):
         self.open_store = open_store
         self.attachment = attachment
         """What this terminal may do with the database."""
+        self.state_folder = state_folder
         self.board_screen = BoardScreen(str(db))
         self.workbench: Workbench | None = None
         """What works on the database; None until that is being opened."""
@@ -200,6 +203,11 @@ class TreadleApp(App[int]):
     def _board_wish(self, event: BoardScreen.Wished) -> None:
         if self.workbench is not None:
             self.workbench.fulfil(event.wish, event.cell)
+
+    @on(BoardScreen.Request)
+    def _board_request(self, event: BoardScreen.Request) -> None:
+        if self.workbench is not None:
+            self.workbench.board_desk.serve(event)
 
     def on_board_grid_needs(self) -> None:
         """Rows are looked at that have not been read."""

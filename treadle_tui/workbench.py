@@ -8,20 +8,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from treadle_tui.board.board import Board
+from treadle_tui.board.cell_text import CellShows
 from treadle_tui.board.expansion import LineKey
 from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.board.tally import Counts, tally
 from treadle_tui.board.view import CellRef, Changes, Question
 from treadle_tui.board.workflow_choice import WorkflowChoices
+from treadle_tui.board_desk import BoardDesk
 from treadle_tui.engine.clock import to_ms
 from treadle_tui.engine.errors import ReviewConflict, TreadleError
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision
-from treadle_tui.engine.selection import Aspect, Condition
+from treadle_tui.engine.selection import Aspect, Condition, escaped_pattern
 from treadle_tui.engine_host import AttachedReadOnly, EngineHost
 from treadle_tui.event_feed import EventFeed, Listeners
 from treadle_tui.main_screens import BOARD
 from treadle_tui.screens.board_screen import BoardScreen, Wish
 from treadle_tui.terminal_log import log_failure, log_place, log_to_file
+from treadle_tui.view_memory import RememberedView, ViewMemory
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -62,6 +65,7 @@ class Workbench:
         )
         self._review_desk: ReviewDesk | None = None
         self._migration_desk: MigrationDesk | None = None
+        self.board_desk = BoardDesk(app, self, ViewMemory(app.state_folder, app.db))
 
     @property
     def _desk(self) -> ReviewDesk:
@@ -189,6 +193,7 @@ class Workbench:
     async def stop(self, seconds: float) -> None:
         """Stop following, and let the engine end in order; what has not ended in time goes with the process."""
         self._app.workers.cancel_group(self._app, "feed")
+        self.board_desk.remember()
         await self.host.stop(seconds)
 
     # what is shown --------------------------------------------------------------------------------------------------------------
@@ -200,12 +205,29 @@ class Workbench:
         names, self._counts = await asyncio.gather(self._store.stage_names(), self._store.counts())
         shown = self.board.question.workflow or ""
         with_items = [name for name in names if tally(self._counts, name).items]
-        candidates = [preferred, shown if shown in with_items else "", *with_items, shown, *self._workflows, *names]
+        view = RememberedView() if shown else self.board_desk.remembered()
+        last = view.workflow if view.workflow in with_items else ""
+        candidates = [preferred, shown if shown in with_items else "", last, *with_items, shown, *self._workflows, *names]
         chosen = next((name for name in candidates if name and (name in names or name in self._workflows)), "")
         stages = names.get(chosen) or (self._workflows[chosen].stages() if chosen in self._workflows else [])
-        if (chosen, stages) != (shown, self.board.stages):
-            await self.feed.ask(Question(workflow=chosen or None), stages)
-            self._app.main_screens.state(workflow=chosen)
+        if (chosen, stages) == (shown, self.board.every_stage):
+            return
+        if chosen and chosen == view.workflow:
+            await self._show_as_before(view, stages)
+        else:
+            question = self.board.question if chosen == shown else Question(workflow=chosen or None)
+            await self.board_desk.show(question, stages)
+        self._app.main_screens.state(workflow=chosen)
+
+    async def _show_as_before(self, view: RememberedView, stages: Sequence[str]) -> None:
+        """As it was when this database was last open."""
+        self.board.hidden = frozenset(view.hidden)
+        if view.shows in {each.value for each in CellShows}:
+            self.board_screen.grid.show_cells_as(CellShows(view.shows))
+        await self.board_desk.show(view.question(), stages, view.cursor_item)
+        if view.cursor_stage in self.board.stages:
+            self.board.cursor_stage = view.cursor_stage
+            self.board_screen.grid.rearrange()
 
     def _show_changes(self, changes: Changes) -> None:
         self.board_screen.show_changes(changes)
@@ -390,12 +412,11 @@ class Workbench:
     async def _show_filtered(self, stage: str | None, states: tuple[StageState, ...]) -> None:
         if self.feed is None:
             return
-        conditions: tuple[Condition, ...] = (Condition(Aspect.STAGE, (stage,)),) if stage and states else ()
+        conditions: tuple[Condition, ...] = (Condition(Aspect.STAGE, (escaped_pattern(stage),)),) if stage and states else ()
         conditions += (Condition(Aspect.STATE, states),) if states else ()
-        stages = self.board.stages
         await self._app.main_screens.show(BOARD)
-        await self.feed.ask(Question(self.board.question.workflow, conditions), stages)
-        if stage in stages:
+        await self.board_desk.show(Question(self.board.question.workflow, conditions), self.board.every_stage)
+        if stage in self.board.stages:
             self.board.cursor_stage = str(stage)
             self._show_changes(Changes(is_rearranged=True))
 

@@ -97,7 +97,7 @@ async def test_enter_on_any_other_cell_shows_the_item_with_its_decisions() -> No
 
 
 async def test_help_lists_every_key_of_the_board() -> None:
-    async with running(papers(), items=[Paper("one")], size=(100, 50)) as ui:
+    async with running(papers(), items=[Paper("one")], size=(100, 80)) as ui:
         await ui.press("?")
         await ui.seen("Keys", "Approve the waiting cell under the cursor", "Every key of this screen", "awaiting review")
         await ui.press("escape")

@@ -67,7 +67,7 @@ def test_what_cannot_be_is_refused_with_the_reason(keymap: dict[str, str], becau
 
 
 def test_two_that_clash_with_each_other_both_keep_their_keys() -> None:
-    accepted, refusals = accepted_keymap({"board.approve": "y", "board.reject": "y", "board.top": "t,home"}, CONTEXTS)
+    accepted, refusals = accepted_keymap({"board.approve": "z", "board.reject": "z", "board.top": "T,home"}, CONTEXTS)
 
     assert set(accepted) == {"board.top"}
     assert [refusal.id for refusal in refusals] == ["board.approve", "board.reject"]
@@ -97,19 +97,19 @@ def keymap(**lines: str) -> LoadedSettings:
 
 
 async def test_a_remapped_action_is_on_its_new_key_everywhere_it_is_named() -> None:
-    settings = keymap(board__approve="y", app__help="f1", app__quit="Q", board__add_items="+")
-    async with running(papers(), settings=settings) as ui:
+    settings = keymap(board__approve="z", app__help="f1", app__quit="Q", board__add_items="+")
+    async with running(papers(), settings=settings, size=(100, 80)) as ui:
         await remapped(ui)
-        await ui.seen("+   add items", "y Approve", "f1 Help", "Q Quit")
+        await ui.seen("+   add items", "z Approve", "f1 Help", "Q Quit")
         await ui.submit(papers(), [Paper("one")])
         await ui.seen(WAITING)
-        await ui.press("]", "a", "y")
+        await ui.press("]", "a", "z")
         await ui.gone(WAITING)
         assert (await ui.decision("one", "publish")).by == "ana"
 
         await ui.press("f1")
         await ui.seen("Approve the waiting cell under the cursor")
-        assert ui.line("Approve the waiting cell").split()[1] == "y"
+        assert ui.line("Approve the waiting cell").split()[1] == "z"
 
 
 async def test_a_keymap_that_clashes_is_refused_with_its_line_and_both_actions() -> None:

@@ -297,7 +297,7 @@ async def test_the_mouse_puts_the_cursor_and_opens_what_is_under_it() -> None:
         assert (app.board.cursor, app.board.cursor_stage) == (LineKey("item-2"), "parts")
         assert app.opened == []
 
-        await pilot.click(BoardGrid, offset=(column.x, 4))
+        await pilot.double_click(BoardGrid, offset=(column.x, 4))
         await pilot.pause()
         assert app.opened == ["item-2 › parts"]
 

@@ -14,3 +14,13 @@ def log_file() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_log_dir("treadle-tui", appauthor=False)) / "treadle-tui.log"
+
+
+def state_folder() -> Path:
+    """What the program remembers between two starts: `TREADLE_STATE`, else in the platform's place. May not exist yet."""
+    named = os.environ.get("TREADLE_STATE", "").strip()
+    if named:
+        return Path(named).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("treadle-tui", appauthor=False))

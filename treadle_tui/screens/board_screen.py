@@ -6,9 +6,10 @@ It is painted before anything is known, so what the grid needs is imported only 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -24,8 +25,9 @@ from treadle_tui.widgets.key_bar import KeyBar
 if TYPE_CHECKING:
     from treadle_tui.board.board import Board
     from treadle_tui.board.tally import Tally
-    from treadle_tui.board.view import CellRef, Changes
+    from treadle_tui.board.view import CellRef, Changes, Question
     from treadle_tui.widgets.board_grid import BoardGrid
+    from treadle_tui.widgets.filter_bar import FilterBar
 
 #: After the cursor has moved on by itself, a decision this soon was meant for the cell before.
 GUARD_SECONDS = 0.15
@@ -57,7 +59,27 @@ class BoardScreen(MainScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "decide('approve')", "Approve", id="board.approve", tooltip="Approve the waiting cell under the cursor"),
         Binding("x", "decide('reject')", "Reject", id="board.reject", tooltip="Reject the waiting cell under the cursor, with a reason"),
+        Binding("slash", "filter", "Filter", id="board.filter", tooltip="Show only some items: state:failed stage:review age:>2h word"),
+        Binding("r", "act('retry')", "Retry", id="board.retry", tooltip="Run again what has failed: here, or of all marked items"),
+        Binding("p", "act('pause')", "Pause", show=False, id="board.pause", tooltip="Pause the item or all marked ones; again, to go on"),
+        Binding("X", "act('cancel')", "Cancel", show=False, id="board.cancel", tooltip="Call off what has not ended; asks first"),
+        Binding("D", "act('delete')", "Delete", show=False, id="board.delete", tooltip="Delete the item or all marked ones; asks first"),
+        Binding(
+            "R", "act('rerun')", "Run again", show=False, id="board.rerun", tooltip="Run this stage and all behind it again; asks first"
+        ),
         Binding("n", "wish('add')", "Add items", id="board.add_items", tooltip="Add items: choose a workflow, give its argument"),
+        Binding("f", "only('failures')", "Failures", show=False, id="board.failures", tooltip="Only items with a failure, or all again"),
+        Binding(
+            "H", "only('completed')", "Hide completed", show=False, id="board.hide_completed", tooltip="Hide complete items, or show them"
+        ),
+        Binding(
+            "o", "sort", "Sort", show=False, id="board.sort", tooltip="Sort by the next: added, id, updated, priority, state of this stage"
+        ),
+        Binding("O", "reverse", "Reverse", show=False, id="board.reverse", tooltip="Turn the order round"),
+        Binding("t", "cells", "Cells", show=False, id="board.cells", tooltip="What cells show: state, age, duration, attempts"),
+        Binding("c", "columns", "Columns", show=False, id="board.columns", tooltip="Choose which stages are shown"),
+        Binding("y", "copy", "Copy id", show=False, id="board.copy", tooltip="Copy the item's id, or those of all marked items"),
+        Binding("escape", "clear", "Clear", show=False, id="board.clear", key_display="esc", tooltip="Take the filter away"),
         Binding(
             "w", "wish('next workflow')", "Workflow", show=False, id="board.next_workflow", tooltip="Show the items of the next workflow"
         ),
@@ -79,6 +101,40 @@ class BoardScreen(MainScreen):
             self.wish = wish
             self.cell = cell
 
+    class Request(Message):
+        """Something is wanted that is not about one cell; whoever owns the board acts."""
+
+    class Asked(Request):
+        """Other items are to be listed, or in another order."""
+
+        def __init__(self, question: Question) -> None:
+            super().__init__()
+            self.question = question
+
+    class Acted(Request):
+        """Something is to be done to the marked items, or to what is under the cursor: the name of a `Deed`."""
+
+        def __init__(self, deed: str) -> None:
+            super().__init__()
+            self.deed = deed
+
+    class ColumnsWanted(Request):
+        """Which stages are shown is to be chosen."""
+
+    class CopyWanted(Request):
+        """The ids of what is marked, or under the cursor, are to be copied."""
+
+    class RangeWanted(Request):
+        """Rows of the list are to be marked, every one when `last` is None."""
+
+        def __init__(self, first: int, last: int | None) -> None:
+            super().__init__()
+            self.first = first
+            self.last = last
+
+    class ViewChanged(Request):
+        """Something is shown in another way."""
+
     def __init__(self, database: str) -> None:
         super().__init__(HeaderFacts(database=database))
         self.board: Board | None = None
@@ -89,6 +145,9 @@ class BoardScreen(MainScreen):
         self._advanced_at = float("-inf")
         self._offers: tuple[object, ...] = ()
         self._now: Callable[[], float] = time.monotonic
+        self._before_editing: Question | None = None
+        self.tags: Sequence[str] = ()
+        """Tags of the workflow's stages, for completion."""
 
     def compose_body(self) -> ComposeResult:
         """What to do while there is no grid."""
@@ -110,9 +169,10 @@ class BoardScreen(MainScreen):
     async def show_board(self, board: Board) -> None:
         """There is a board to show: put the grid in place."""
         from treadle_tui.widgets.board_grid import BoardGrid
+        from treadle_tui.widgets.filter_bar import FilterBar
 
         self.board = board
-        await self.mount(BoardGrid(board), before=self.query_one(KeyBar))
+        await self.mount(BoardGrid(board), FilterBar(), before=self.query_one(KeyBar))
 
     def show_changes(self, changes: Changes) -> None:
         """Draw what a reading has changed."""
@@ -121,11 +181,23 @@ class BoardScreen(MainScreen):
         has_items = self.board.line_count > 0
         if has_items != self.has_class("-has-items"):
             self.set_class(has_items, "-has-items")
-            if has_items:
+            if has_items and not self._bar.is_editing:
                 self.grid.focus()
             changes.is_rearranged = True
         if has_items:
             self.grid.show(changes)
+        elif self.board.question.conditions:
+            self._show_empty_state()
+        self._offer()
+
+    def show_question(self) -> None:
+        """Other items are listed from now on."""
+        if self.board is None or not self.is_there:
+            return
+        text = self._filter_text
+        if not self._bar.is_editing:
+            self._bar.show(text)
+        self._show_empty_state()
         self._offer()
 
     def show_tally(self, tally: Tally) -> None:
@@ -161,6 +233,9 @@ class BoardScreen(MainScreen):
         self._advanced_at = self._now()
 
     def _show_empty_state(self) -> None:
+        if self.board is not None and self.board.question.conditions and self._standing.can_read:
+            self.query_one(EmptyState).show_no_match(self._filter_text)
+            return
         self.query_one(EmptyState).show(self._standing, self._found, self._database)
 
     # what is wanted -------------------------------------------------------------------------------------------------------------
@@ -179,11 +254,21 @@ class BoardScreen(MainScreen):
                 return True if self._standing.can_read and self._found.is_loaded else None
             case "wish", _:
                 return True if self._standing.can_read else None
+            case "clear", _:
+                return self.board is not None and (bool(self.board.question.conditions) or self.board.range_start is not None)
+            case "act", _:
+                return True if self.board is not None and self.board.targets() else None
+            case (("filter" | "only" | "sort" | "reverse" | "cells" | "columns" | "copy"), _):
+                return True if self.board is not None and self.board.every_stage else None
         return True
 
     def _offer(self) -> None:
         """Look at the keys again, when what they can do has changed."""
-        offers = (self.check_action("decide", ()), self._standing.phase, self._found.is_loaded)
+        offers = (
+            *(self.check_action(action, ()) for action in ("decide", "clear", "act", "filter")),
+            self._standing.phase,
+            self._found.is_loaded,
+        )
         if offers != self._offers:
             self._offers = offers
             self.refresh_bindings()
@@ -207,3 +292,160 @@ class BoardScreen(MainScreen):
     def action_wish(self, wish: str) -> None:
         """Something that is not about a cell."""
         self.post_message(self.Wished(Wish(wish)))
+
+    # which items, and how ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def _bar(self) -> FilterBar:
+        from treadle_tui.widgets.filter_bar import FilterBar
+
+        return self.query_one(FilterBar)
+
+    @property
+    def _question(self) -> Question:
+        assert self.board is not None, "what asks this is only offered once there is a board"
+        return self.board.question
+
+    @property
+    def _filter_text(self) -> str:
+        from treadle_tui.board.filter_language import print_filter
+
+        return print_filter(self._question.conditions)
+
+    def _ask(self, **changes: Any) -> None:
+        question = replace(self._question, **changes)
+        if question != self._question:
+            self.post_message(self.Asked(question))
+
+    def action_filter(self) -> None:
+        """Write the filter."""
+        if self.board is not None:
+            self._before_editing = self._question
+            self._bar.edit(self._filter_text, self.board.every_stage, self.tags)
+
+    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+        """List what fits what stands there, when that can be read."""
+        from treadle_tui.board.filter_language import FilterError, parse_filter
+
+        event.stop()
+        try:
+            conditions = parse_filter(event.text)
+        except FilterError as error:
+            self._bar.say_error(error)
+            return
+        self._bar.say_error(None)
+        self.post_message(self.Asked(replace(self._question, conditions=conditions)))
+
+    def on_filter_bar_kept(self, event: FilterBar.Kept) -> None:
+        """Back to the list, unless what stands there cannot be read."""
+        from treadle_tui.board.filter_language import FilterError, parse_filter, print_filter
+
+        event.stop()
+        try:
+            conditions = parse_filter(event.text)
+        except FilterError as error:
+            self._bar.say_error(error)
+            return
+        self._close_bar(print_filter(conditions))
+        self._ask(conditions=conditions)
+
+    def on_filter_bar_left(self) -> None:
+        """Back to the list as it was."""
+        if self._before_editing is not None:
+            self.post_message(self.Asked(self._before_editing))
+            self._close_bar_to(self._before_editing)
+
+    def _close_bar_to(self, question: Question) -> None:
+        from treadle_tui.board.filter_language import print_filter
+
+        self._close_bar(print_filter(question.conditions))
+
+    def _close_bar(self, text: str) -> None:
+        self._bar.close(text)
+        if self.has_class("-has-items"):
+            self.grid.focus()
+        else:
+            self.set_focus(None)
+
+    def action_only(self, what: str) -> None:
+        """Failures only; complete items hidden; or all again."""
+        from treadle_tui.board.filter_language import toggled
+        from treadle_tui.engine.selection import Aspect, Condition
+        from treadle_tui.engine.states import ItemState, StageState
+
+        condition = {
+            "failures": Condition(Aspect.STATE, (StageState.FAILED,)),
+            "completed": Condition(Aspect.IS, (ItemState.COMPLETED,), True),
+        }[what]
+        self._ask(conditions=toggled(self._question.conditions, condition))
+
+    def action_clear(self) -> None:
+        """Give a range up; else take the filter away."""
+        if self.board is not None and self.board.range_start is not None:
+            self.board.range_start = None
+            self.grid.show_marks()
+            return
+        self._ask(conditions=())
+
+    def action_sort(self) -> None:
+        """By what comes next."""
+        from treadle_tui.board.sorting import next_order
+
+        assert self.board is not None
+        self._sort(next_order(self._question, self.board.cursor_stage))
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self._sort(replace(self._question, is_descending=not self._question.is_descending))
+
+    def on_board_grid_sort_wanted(self, event: BoardGrid.SortWanted) -> None:
+        """A click on a head: by that, then the other way round, then as added."""
+        from treadle_tui.board.sorting import order_by_column
+
+        event.stop()
+        self._sort(order_by_column(self._question, event.stage))
+
+    def _sort(self, question: Question) -> None:
+        from treadle_tui.board.sorting import order_words
+
+        self.say(order_words(question))
+        self.post_message(self.Asked(question))
+
+    def on_board_grid_newcomers_wanted(self, event: BoardGrid.NewcomersWanted) -> None:
+        """The same question again."""
+        event.stop()
+        self.post_message(self.Asked(self._question))
+
+    def action_cells(self) -> None:
+        """Let cells say the next thing."""
+        from treadle_tui.board.cell_text import CellShows
+
+        assert self.board is not None
+        every = list(CellShows)
+        shows = every[(every.index(self.board.shows) + 1) % len(every)]
+        self.grid.show_cells_as(shows)
+        self.say(f"cells show the {shows.value}" if shows is not CellShows.ATTEMPTS else "cells show the attempts")
+        self.post_message(self.ViewChanged())
+
+    def action_columns(self) -> None:
+        """Choose the stages that are shown."""
+        self.post_message(self.ColumnsWanted())
+
+    # marks, and what is done to them -----------------------------------------------------------------------------------------------
+
+    def on_board_grid_marks_wanted(self, event: BoardGrid.MarksWanted) -> None:
+        """A range has its other end, or everything is to be marked."""
+        event.stop()
+        self.post_message(self.RangeWanted(event.first, event.last))
+
+    def on_board_grid_marks_changed(self) -> None:
+        """Other keys may apply."""
+        self._offer()
+
+    def action_act(self, deed: str) -> None:
+        """Do something to the marked items, or to what is under the cursor."""
+        self.post_message(self.Acted(deed))
+
+    def action_copy(self) -> None:
+        """Copy ids."""
+        self.post_message(self.CopyWanted())

@@ -6,6 +6,8 @@ read are drawn as such; the grid never waits for them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from textual import events
@@ -14,16 +16,20 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.timer import Timer
 
 from treadle_tui.board.board import Board
-from treadle_tui.board.columns import ColumnPlan, plan_columns
+from treadle_tui.board.cell_text import CellShows
+from treadle_tui.board.columns import GAP, GUTTER, ColumnPlan, plan_columns
 from treadle_tui.board.expansion import LineKey
 from treadle_tui.board.tally import Tally
 from treadle_tui.board.view import BoardLine, CellRef, Changes
-from treadle_tui.widgets.grid_painter import GridPainter, GridStyles, StripCache
+from treadle_tui.widgets.grid_painter import Counted, GridPainter, GridStyles, Sorting, StripCache
 
 #: Lines that stay at the top: stage names, and totals per stage.
 HEAD_LINES = 2
+#: How often ages are drawn again while they are shown: they change by the second.
+_TICK_SECONDS = 1.0
 
 
 class BoardGrid(ScrollView, can_focus=True):
@@ -51,6 +57,10 @@ class BoardGrid(ScrollView, can_focus=True):
             id="board.previous_waiting",
             tooltip="To the previous cell that waits for you",
         ),
+        Binding("space", "mark", "Mark", show=False, id="board.mark", tooltip="Mark the item, or unmark it; keys act on all marked items"),
+        Binding("v", "mark_range", "Range", show=False, id="board.mark_range", tooltip="Mark a range: here, and again at its other end"),
+        Binding("asterisk", "mark_all", "Mark all", show=False, id="board.mark_all", tooltip="Mark every item of the list"),
+        Binding("minus", "clear_marks", "Unmark all", show=False, id="board.clear_marks", tooltip="Take all marks away"),
         Binding("enter", "open", "Open", id="board.open", key_display="enter", tooltip="Review what waits; else show the item"),
         Binding("right_square_bracket", "waiting(1)", "Next", id="board.next_waiting", tooltip="To the next cell that waits for you"),
     ]
@@ -132,6 +142,27 @@ class BoardGrid(ScrollView, can_focus=True):
     class Opened(CursorMoved):
         """The cell under the cursor is to be shown in depth."""
 
+    class MarksWanted(Message):
+        """The rows from `first` to `last` of the list are to be marked; every row when `last` is None."""
+
+        def __init__(self, first: int = 0, last: int | None = None) -> None:
+            super().__init__()
+            self.first = first
+            self.last = last
+
+    class MarksChanged(Message):
+        """Other items are marked."""
+
+    class NewcomersWanted(Message):
+        """What has come to fit the filter is to be shown."""
+
+    class SortWanted(Message):
+        """The list is to be sorted by the column of this head; by the id when it is empty."""
+
+        def __init__(self, stage: str) -> None:
+            super().__init__()
+            self.stage = stage
+
     class WaitingSought(Message):
         """The next waiting cell is asked for, and none is among the rows that are held."""
 
@@ -147,6 +178,9 @@ class BoardGrid(ScrollView, can_focus=True):
         self._painter: GridPainter | None = None
         self._strips = StripCache()
         self._cursor_line_drawn = 0
+        self._ticking: Timer | None = None
+        self.clock: Callable[[], datetime] = _utc_now
+        """What ages are reckoned from."""
 
     # what is shown --------------------------------------------------------------------------------------------------------------
 
@@ -195,18 +229,42 @@ class BoardGrid(ScrollView, can_focus=True):
         """One line of the screen."""
         painter = self._drawn_by()
         if y == 0:
-            return painter.head(self.board.cursor_stage)
+            return painter.head(self.board.cursor_stage, Sorting.of(self.board.question))
         if y == 1:
-            return painter.tallies(self.tally, self.board.newcomers)
+            return painter.tallies(self.tally, self._counted())
         number = self._first_line() + y - HEAD_LINES
         if number >= self.board.line_count:
             return painter.blank()
-        return self._strip(painter, self.board.line(number), is_cursor=number == self.board.cursor_line)
+        return self._strip(painter, self.board.line(number), number)
 
-    def _strip(self, painter: GridPainter, line: BoardLine, *, is_cursor: bool) -> Strip:
-        cursor_stage = self.board.cursor_stage if is_cursor else None
-        is_marked = line.row is not None and not line.stage and line.row.item_id in self.board.marks
-        return self._strips.strip(painter, line, cursor_stage, is_marked=is_marked)
+    def _strip(self, painter: GridPainter, line: BoardLine, number: int) -> Strip:
+        board = self.board
+        cursor_stage = board.cursor_stage if number == board.cursor_line else None
+        is_marked = bool(board.marks or board.range_start is not None) and board.is_marked(line, board.row_index_of(number))
+        is_gone = line.row is not None and line.row.key in board.gone
+        return self._strips.strip(painter, line, cursor_stage, is_marked=is_marked, is_gone=is_gone)
+
+    def _counted(self) -> Counted:
+        listing = self.board.listing if self.board.question.conditions else None
+        return Counted(
+            self.board.newcomers,
+            None if listing is None else len(listing),
+            listing is None or listing.is_whole,
+            len(self.board.marks),
+        )
+
+    def show_cells_as(self, shows: CellShows) -> None:
+        """Let cells say something else; what grows with time is drawn again every second."""
+        self.board.shows = shows
+        if self._ticking is not None:
+            self._ticking.stop()
+        self._ticking = self.set_interval(_TICK_SECONDS, self._tick) if shows.grows else None
+        self._tick()
+
+    def _tick(self) -> None:
+        if self.app.app_focus or not self.board.shows.grows:
+            self._drop_painter()
+            self.refresh()
 
     # geometry -------------------------------------------------------------------------------------------------------------------
 
@@ -229,7 +287,7 @@ class BoardGrid(ScrollView, can_focus=True):
                 lambda part: self.get_component_rich_style(f"board-grid--{part}", partial=True),
             )
             self._first_column = plan.least_first(self._first_column)
-            self._painter = GridPainter(plan, plan.visible(self._first_column), styles)
+            self._painter = GridPainter(plan, plan.visible(self._first_column), styles, self.board.shows, self.clock())
         return self._painter
 
     def _drop_painter(self) -> None:
@@ -292,27 +350,49 @@ class BoardGrid(ScrollView, can_focus=True):
             self._look()
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor where the mouse is; a click on the cursor's cell opens it."""
+        """Put the cursor where the mouse is; twice opens the cell. In front of an item: mark it. On a head: sort by it."""
         event.stop()
-        line = self._first_line() + event.y - HEAD_LINES
         if event.y < HEAD_LINES:
-            if self.board.newcomers and event.x < self._drawn_by().plan.first_x:
-                self._take_newcomers()
+            self._click_head(event)
             return
+        line = self._first_line() + event.y - HEAD_LINES
         if line >= self.board.line_count:
             return
-        stage = next((c.stage for c in self._drawn_by().visible.columns if c.x <= event.x < c.x + c.width + 2), self.board.cursor_stage)
-        if line == self.board.cursor_line and stage == self.board.cursor_stage:
-            self.action_open()
+        if event.shift:
+            self._click_range(line)
             return
         self._move_cursor(line)
-        self._go_to_stage(stage)
+        if event.x < GUTTER:
+            self.action_mark()
+            return
+        stage = self._stage_at(event.x)
+        if stage:
+            self._go_to_stage(stage)
+        if event.chain == 2:
+            self.action_open()
+
+    def _click_head(self, event: events.Click) -> None:
+        stage = self._stage_at(event.x)
+        if event.y > 0 and not stage and self.board.newcomers:
+            self._take_newcomers()
+        elif event.y == 0 and (stage or event.x < self._drawn_by().plan.first_x):
+            self.post_message(self.SortWanted(stage))
+
+    def _click_range(self, line: int) -> None:
+        """With shift: mark from the cursor to here."""
+        start = self.board.cursor_index
+        self._move_cursor(line)
+        self.board.range_start = start
+        self.action_mark_range()
+
+    def _stage_at(self, x: int) -> str:
+        return next((column.stage for column in self._drawn_by().visible.columns if column.x <= x < column.x + column.width + GAP), "")
 
     # actions --------------------------------------------------------------------------------------------------------------------
 
     def action_move(self, delta: int) -> None:
         """Some lines up or down; past the last one, newcomers are taken in."""
-        if delta > 0 and self.board.cursor_line == self.board.line_count - 1 and self.board.newcomers:
+        if self.board.listing is None and delta > 0 and self.board.cursor_line == self.board.line_count - 1 and self.board.newcomers:
             self._take_newcomers()
         self._move_cursor(self.board.cursor_line + delta)
 
@@ -365,6 +445,43 @@ class BoardGrid(ScrollView, can_focus=True):
         else:
             self.go_to(*found)
 
+    def action_mark(self) -> None:
+        """Mark the item under the cursor, or unmark it, and go to the next; the end of a range marks the range."""
+        if self.board.range_start is not None:
+            self.action_mark_range()
+            return
+        if self.board.toggle_mark():
+            self._marks_have_changed()
+            self._move_cursor(self.board.expansions.line_of(self.board.cursor_index + 1))
+
+    def action_mark_range(self) -> None:
+        """Begin a range at the cursor; mark it at its other end."""
+        marking = self.board.marked_range
+        if marking is None:
+            self.board.range_start = self.board.cursor_index if self.board.cursor else None
+            self._marks_have_changed()
+            return
+        self.board.range_start = None
+        self.post_message(self.MarksWanted(*marking))
+
+    def action_mark_all(self) -> None:
+        """Mark every item of the list."""
+        self.post_message(self.MarksWanted())
+
+    def action_clear_marks(self) -> None:
+        """Take all marks away, or give up the range that is being marked."""
+        self.board.range_start = None
+        self.board.marks.clear()
+        self._marks_have_changed()
+
+    def show_marks(self) -> None:
+        """Other items are marked."""
+        self._marks_have_changed()
+
+    def _marks_have_changed(self) -> None:
+        self.refresh()
+        self.post_message(self.MarksChanged())
+
     def action_open(self) -> None:
         """Show the cell under the cursor in depth; a fan-out in which subtasks wait opens at the first of them."""
         cell = self.board.cell_at_cursor()
@@ -396,6 +513,9 @@ class BoardGrid(ScrollView, can_focus=True):
         self.post_message(self.CursorMoved(self, self.board.cell_at_cursor()))
 
     def _take_newcomers(self) -> None:
+        if self.board.listing is not None:
+            self.post_message(self.NewcomersWanted())
+            return
         self.show(self.board.show_newcomers())
 
     def _go_to_stage(self, stage: str) -> None:
@@ -414,9 +534,15 @@ class BoardGrid(ScrollView, can_focus=True):
         """Draw the two lines and the heads that show the cursor, and tell."""
         self._cursor_line_drawn = self.board.cursor_line
         self.scroll_to_cursor()
+        if self.board.range_start is not None:
+            self.refresh()
         for line in {before, self.board.cursor_line}:
             y = line - self._first_line() + HEAD_LINES
             if HEAD_LINES <= y < self.size.height:
                 self.refresh(Region(0, y, self._text_width, 1))
         self.refresh(Region(0, 0, self._text_width, 1))
         self.post_message(self.CursorMoved(self, self.board.cell_at_cursor()))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

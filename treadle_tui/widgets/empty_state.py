@@ -34,6 +34,7 @@ class EmptyState(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._facts = (Standing(), WorkflowChoices(), "")
+        self._filter = ""
         self._content = Content("")
 
     def on_mount(self) -> None:
@@ -43,11 +44,18 @@ class EmptyState(Widget):
     def show(self, standing: Standing, found: WorkflowChoices, database: str) -> None:
         """Say what can be done now."""
         self._facts = (standing, found, safe_line(database))
+        self._filter = ""
+        self._say()
+
+    def show_no_match(self, text: str) -> None:
+        """Say that nothing fits the filter, and how to see everything again."""
+        self._filter = safe_line(text)
         self._say()
 
     def _say(self) -> None:
-        keys = {name: key_of(self.screen, name) for name in ("board.add_items", "app.quit")}
-        content = Content.assemble(*empty_words(*self._facts, keys))
+        keys = {name: key_of(self.screen, name) for name in ("board.add_items", "app.quit", "board.filter", "board.clear")}
+        words = no_match_words(self._filter, keys) if self._filter else empty_words(*self._facts, keys)
+        content = Content.assemble(*words)
         if content.markup != self._content.markup:
             self._content = content
             self.refresh(layout=True)
@@ -58,6 +66,16 @@ class EmptyState(Widget):
 
 
 Words = list[str | tuple[str, str]]
+
+
+def no_match_words(text: str, keys: Mapping[str, str]) -> Words:
+    """The lines for a filter that nothing fits."""
+    return [
+        "Nothing fits the filter.\n\n",
+        (f"  {text}\n\n", "$quiet"),
+        *((f"  {keys['board.filter']:<5}", "$accent"), "change it\n"),
+        *((f"  {keys['board.clear']:<5}", "$accent"), "show everything again\n"),
+    ]
 
 
 def empty_words(standing: Standing, found: WorkflowChoices, database: str, keys: Mapping[str, str]) -> Words:

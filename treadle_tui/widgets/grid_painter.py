@@ -4,22 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from treadle_tui.board.cell_text import UNREAD, cell_text, shown_state, subtask_text
+from treadle_tui.board.cell_text import UNREAD, CellShows, cell_text, shown_state, subtask_text
 from treadle_tui.board.columns import GAP, GUTTER, Column, ColumnPlan, VisibleColumns
 from treadle_tui.board.expansion import LineKey
-from treadle_tui.board.safe_text import fit, safe_line, shorten_middle, width_of
+from treadle_tui.board.safe_text import fit, safe_line, shorten, shorten_middle, width_of
 from treadle_tui.board.tally import Tally
-from treadle_tui.board.view import BoardLine
+from treadle_tui.board.view import BoardLine, Question
+from treadle_tui.engine.selection import Order
 from treadle_tui.engine.states import StageState
 
 CURSOR_BAR = "▌"
 MARK = "●"
 _BRANCH, _LAST_BRANCH = "  ├ ", "  └ "
+
+
+class Sorting(NamedTuple):
+    """What the list is sorted by, as the heads say it."""
+
+    item_head: str = "item"
+    stage: str = ""
+    """The stage whose state counts."""
+    arrow: str = ""
+
+    @classmethod
+    def of(cls, question: Question) -> Sorting:
+        """As a question says it."""
+        arrow = "▾" if question.is_descending else "▴"
+        match question.order:
+            case Order.ADDED:
+                return cls(f"added {arrow}") if question.is_descending else PLAIN
+            case Order.ID:
+                return cls(f"item {arrow}")
+            case Order.STAGE:
+                return cls("item", question.stage, arrow)
+        return cls(f"{question.order.value} {arrow}")
+
+
+PLAIN = Sorting()
+
+
+class Counted(NamedTuple):
+    """What is counted above the items."""
+
+    newcomers: int = 0
+    listed: int | None = None
+    """Items the filter has found; None without one."""
+    is_whole: bool = True
+    """Whether that is all it finds."""
+    marked: int = 0
+
+    def words(self, items: int, room: int) -> str:
+        """ "300 items", "12 of 300", "●3 · 12 of 300": as much as there is room for."""
+        if self.listed is None:
+            words = "1 item" if items == 1 else f"{items:,} items"
+        else:
+            words = f"{self.listed:,}{'' if self.is_whole else '+'} of {items:,}"
+        if not self.marked:
+            return words
+        both = f"{MARK}{self.marked:,} · {words}"
+        return both if width_of(both) <= room else f"{MARK}{self.marked:,} marked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +111,14 @@ class GridPainter:
     plan: ColumnPlan
     visible: VisibleColumns
     styles: GridStyles
+    shows: CellShows = CellShows.STATE
+    now: datetime | None = None
+    """What ages are reckoned from."""
 
-    def line(self, line: BoardLine, cursor_stage: str | None, *, is_marked: bool) -> Strip:
-        """An item's line or a subtask's; `cursor_stage` when the cursor is on it."""
+    def line(self, line: BoardLine, cursor_stage: str | None, *, is_marked: bool, is_gone: bool = False) -> Strip:
+        """An item's line or a subtask's; `cursor_stage` when the cursor is on it; `is_gone` when the filter fits it no longer."""
         base = self.styles.base if cursor_stage is None else self.styles.cursor_row
-        segments = [*self._gutter(base, is_cursor=cursor_stage is not None, is_marked=is_marked), self._name(line, base)]
+        segments = [*self._gutter(base, is_cursor=cursor_stage is not None, is_marked=is_marked), self._name(line, base, is_gone)]
         x = GUTTER + self.plan.item_width
         for column in self.visible.columns:
             text, style = self._cell(line, column)
@@ -88,24 +141,26 @@ class GridPainter:
         """Below the last line."""
         return Strip([Segment(" " * self.plan.width, self.styles.base)], self.plan.width)
 
-    def head(self, cursor_stage: str) -> Strip:
-        """The stages' names; the cursor's stands out."""
+    def head(self, cursor_stage: str, sorting: Sorting = PLAIN) -> Strip:
+        """The stages' names; the cursor's stands out, and what the list is sorted by has an arrow."""
         head = self.styles.head
         left = f"‹ {self.visible.hidden_left}" if self.visible.hidden_left else ""
-        lead = fit("item", self.plan.item_width - len(left)) + left
+        lead = fit(shorten(sorting.item_head, self.plan.item_width - len(left)), self.plan.item_width - len(left)) + left
         segments = [Segment(" " * GUTTER, head), Segment(lead, head)]
         x = GUTTER + self.plan.item_width
         for column in self.visible.columns:
             style = head + self.styles.head_at_cursor if column.stage == cursor_stage else head
+            arrow = f" {sorting.arrow}" if sorting.stage == column.stage else ""
+            name = shorten_middle(safe_line(column.stage), max(1, column.width - len(arrow))) + arrow
             segments.append(Segment(" " * (column.x - x), head))
-            segments.append(Segment(fit(shorten_middle(safe_line(column.stage), column.width), column.width), style))
+            segments.append(Segment(fit(name, column.width), style))
             x = column.x + column.width
         return self._finish(segments, x, head)
 
-    def tallies(self, tally: Tally, newcomers: int) -> Strip:
+    def tallies(self, tally: Tally, counted: Counted) -> Strip:
         """Under the names: how many there are, and what waits and what failed per stage."""
         head = self.styles.head
-        segments = [Segment(" " * GUTTER, head), *self._count(tally.items, newcomers)]
+        segments = [Segment(" " * GUTTER, head), *self._count(tally.items, counted)]
         x = GUTTER + self.plan.item_width
         for column in self.visible.columns:
             segments.append(Segment(" " * (column.x - x), head))
@@ -117,7 +172,7 @@ class GridPainter:
         yield Segment(CURSOR_BAR if is_cursor else " ", base + self.styles.cursor_bar)
         yield Segment(MARK if is_marked else " ", base + self.styles.cursor_bar)
 
-    def _name(self, line: BoardLine, base: Style) -> Segment:
+    def _name(self, line: BoardLine, base: Style, is_gone: bool) -> Segment:
         width = self.plan.item_width
         if line.stage:
             name = safe_line(line.child.name) if line.child else UNREAD
@@ -125,7 +180,8 @@ class GridPainter:
             return Segment(fit(text, width), base + self.styles.child)
         if line.row is None:
             return Segment(fit(UNREAD, width), base + self.styles.faint)
-        return Segment(fit(shorten_middle(safe_line(line.row.item_id), width), width), base)
+        style = base + self.styles.faint if is_gone else base
+        return Segment(fit(shorten_middle(safe_line(line.row.item_id), width), width), style)
 
     def _cell(self, line: BoardLine, column: Column) -> tuple[str, Style]:
         if line.stage:
@@ -135,14 +191,13 @@ class GridPainter:
         cell = line.row.cells.get(column.stage) if line.row else None
         if cell is None:
             return "", self.styles.faint
-        return cell_text(cell), self.styles.states[shown_state(cell)]
+        return cell_text(cell, self.shows, self.now), self.styles.states[shown_state(cell)]
 
-    def _count(self, items: int, newcomers: int) -> Iterator[Segment]:
+    def _count(self, items: int, counted: Counted) -> Iterator[Segment]:
         width = self.plan.item_width
-        pill = f" +{newcomers:,} new " if newcomers else ""
-        words = "1 item" if items == 1 else f"{items:,} items"
+        pill = f" +{counted.newcomers:,} new " if counted.newcomers else ""
         room = max(0, width - width_of(pill))
-        yield Segment(fit(words, room), self.styles.head)
+        yield Segment(fit(counted.words(items, room), room), self.styles.head)
         if pill:
             yield Segment(fit(pill, width - room), self.styles.pill)
 
@@ -176,19 +231,19 @@ class StripCache:
 
     def __init__(self, most: int = 1024) -> None:
         self._most = most
-        self._strips: dict[LineKey, tuple[BoardLine, str | None, bool, Strip]] = {}
+        self._strips: dict[LineKey, tuple[BoardLine, str | None, bool, bool, Strip]] = {}
 
-    def strip(self, painter: GridPainter, line: BoardLine, cursor_stage: str | None, *, is_marked: bool) -> Strip:
+    def strip(self, painter: GridPainter, line: BoardLine, cursor_stage: str | None, *, is_marked: bool, is_gone: bool = False) -> Strip:
         """The line as the painter draws it, or has drawn it before."""
         if line.key is None:
             return painter.line(line, cursor_stage, is_marked=is_marked)
         known = self._strips.get(line.key)
-        if known is not None and known[1:3] == (cursor_stage, is_marked) and _shows_the_same(known[0], line):
-            return known[3]
-        strip = painter.line(line, cursor_stage, is_marked=is_marked)
+        if known is not None and known[1:4] == (cursor_stage, is_marked, is_gone) and _shows_the_same(known[0], line):
+            return known[4]
+        strip = painter.line(line, cursor_stage, is_marked=is_marked, is_gone=is_gone)
         if len(self._strips) >= self._most:
             self._strips.clear()
-        self._strips[line.key] = (line, cursor_stage, is_marked, strip)
+        self._strips[line.key] = (line, cursor_stage, is_marked, is_gone, strip)
         return strip
 
     def clear(self) -> None:

@@ -79,6 +79,12 @@ class MemoryLists:
             unit = self._open_unit()
             return [unit.items[key].id for key in keys if key in unit.items]
 
+    async def ids_between(self, first: int, last: int, workflow: str | None = None) -> list[str]:
+        """Ids of the items of the workflow with keys from `first` to `last`, in order of submission."""
+        with self._lock:
+            unit = self._open_unit()
+            return [item.id for item in _selected(unit, Selection(workflow), 0) if first <= item.key <= last]
+
     async def rows_of(self, keys: Sequence[int]) -> list[ItemRow]:
         """The board rows of the items of these keys, in their order; unknown ones are left out."""
         with self._lock:

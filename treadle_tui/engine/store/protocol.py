@@ -112,6 +112,10 @@ class StoreReads(LogReads, DeskReads, Protocol):
         """Ids of the items of these keys, in their order; unknown ones are left out."""
         ...
 
+    async def ids_between(self, first: int, last: int, workflow: str | None = None) -> list[str]:
+        """Ids of the items of the workflow, or of all, with keys from `first` to `last`, in order of submission."""
+        ...
+
     async def rows_of(self, keys: Sequence[int]) -> list[ItemRow]:
         """The board rows of the items of these keys, in their order; unknown ones are left out."""
         ...

@@ -188,6 +188,8 @@ async def pages_may_be_counted_from_an_item(store: Any) -> None:
     assert await ids(after=rows[2].key, is_descending=True) == ["bad-2", "doc-1"]
     assert [await store.place_of(row.key, "docs") for row in rows] == list(range(len(rows)))
     assert await store.place_of(rows[-1].key) == len(rows)
+    assert await store.ids_between(rows[1].key, rows[3].key, "docs") == ["bad-2", "torn-3", "done_4"]
+    assert "elsewhere" in await store.ids_between(rows[3].key, rows[4].key)
 
 
 @every_store

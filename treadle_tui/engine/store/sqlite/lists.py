@@ -82,6 +82,12 @@ class ListQuestions:
         rows = yield "SELECT i.id FROM json_each(?) k CROSS JOIN treadle_items i ON i.key = k.value ORDER BY k.key", (_listed(keys),)
         return [row[0] for row in rows]
 
+    def ids_between(self, first: int, last: int, workflow: str | None = None) -> Question[list[str]]:
+        """Ids of the items of the workflow with keys from `first` to `last`, in order of submission."""
+        source = chosen(Selection(workflow), (yield from self.shapes()), 0)
+        rows = yield f"SELECT i.id {source.text} AND i.key BETWEEN ? AND ? ORDER BY i.key", (*source.parameters, first, last)
+        return [row[0] for row in rows]
+
     def rows_of(self, keys: Sequence[int]) -> Question[list[ItemRow]]:
         """The board rows of the items of these keys, in their order; unknown ones are left out."""
         rows = yield from self.item_rows(Sql("FROM json_each(?) k CROSS JOIN treadle_items i ON i.key = k.value", (_listed(keys),)))

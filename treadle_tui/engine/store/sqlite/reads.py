@@ -110,6 +110,10 @@ class SqliteReads:
         """Ids of the items of these keys, in their order; unknown ones are left out."""
         return await self._reader.ask(self._questions.ids_of(keys))
 
+    async def ids_between(self, first: int, last: int, workflow: str | None = None) -> list[str]:
+        """Ids of the items of the workflow with keys from `first` to `last`, in order of submission."""
+        return await self._reader.ask(self._questions.ids_between(first, last, workflow))
+
     async def rows_of(self, keys: Sequence[int]) -> list[ItemRow]:
         """The board rows of the items of these keys, in their order; unknown ones are left out."""
         return await self._reader.ask(self._questions.rows_of(keys))

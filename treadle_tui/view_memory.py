@@ -1,0 +1,97 @@
+"""How the board of each database was shown last: kept in the user's own folder, never in the database."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from treadle_tui.engine.selection import Order
+
+if TYPE_CHECKING:
+    from treadle_tui.board.board import Board
+    from treadle_tui.board.view import Question
+
+#: Of a longer file nothing is read: it is not ours.
+_MOST_BYTES = 100_000
+
+
+class RememberedView(msgspec.Struct, frozen=True):
+    """What is kept of a board."""
+
+    workflow: str = ""
+    filter: str = ""
+    order: str = Order.ADDED.value
+    is_descending: bool = False
+    order_stage: str = ""
+    hidden: list[str] = []
+    shows: str = "state"
+    cursor_item: str = ""
+    cursor_stage: str = ""
+
+    @classmethod
+    def of(cls, board: Board) -> RememberedView:
+        """Of a board as it is now."""
+        from treadle_tui.board.filter_language import print_filter
+
+        question, cursor = board.question, board.cursor
+        return cls(
+            workflow=question.workflow or "",
+            filter=print_filter(question.conditions),
+            order=question.order.value,
+            is_descending=question.is_descending,
+            order_stage=question.stage,
+            hidden=sorted(board.hidden),
+            shows=board.shows.value,
+            cursor_item=cursor.item_id if cursor else "",
+            cursor_stage=board.cursor_stage,
+        )
+
+    def question(self) -> Question:
+        """The question it was; what cannot be read any more is left out."""
+        from treadle_tui.board.filter_language import FilterError, parse_filter
+        from treadle_tui.board.view import Question
+
+        try:
+            conditions = parse_filter(self.filter)
+        except FilterError:
+            conditions = ()
+        order = Order(self.order) if self.order in {each.value for each in Order} else Order.ADDED
+        return Question(self.workflow or None, conditions, order, self.is_descending, self.order_stage)
+
+
+class ViewMemory:
+    """The file of one database."""
+
+    def __init__(self, folder: Path | None, db: Path) -> None:
+        """Without a folder nothing is kept."""
+        name = hashlib.sha256(os.fsencode(db.absolute())).hexdigest()[:24]
+        self._path = None if folder is None else folder / "views" / f"{name}.json"
+        self._written: RememberedView | None = None
+
+    def read(self) -> RememberedView:
+        """What was kept; a file that is missing or spoilt is as good as none."""
+        if self._path is None:
+            return RememberedView()
+        try:
+            data = self._path.read_bytes()[:_MOST_BYTES]
+            return msgspec.json.decode(data, type=RememberedView)
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+            return RememberedView()
+
+    def write(self, view: RememberedView) -> None:
+        """Keep it; a disk that cannot be written is no trouble worth telling."""
+        if self._path is None or view == self._written:
+            return
+        self._written = view
+        draft = self._path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft.write_bytes(msgspec.json.encode(view))
+            draft.chmod(0o600)
+            draft.replace(self._path)
+        except (OSError, UnicodeEncodeError):
+            draft.unlink(missing_ok=True)
