@@ -50,6 +50,8 @@ class StageShape:
     delay: float = 0.0
     escalates: bool = False
     always_reviewed: bool = False
+    is_judged: bool = True
+    """Whether it has a gate; without one it takes what it is given."""
     subtasks: int = 0
     """0: it does not fan out."""
     subtask_attempts: int = 1
@@ -120,7 +122,7 @@ def _add_stage(workflow: Workflow, program: Program, shape: StageShape, interrup
         shape.name,
         run,
         after=shape.after,
-        gates=[judge],
+        gates=[judge] if shape.is_judged else [],
         review=ReviewPolicy.ALWAYS if shape.always_reviewed else ReviewPolicy.NEVER,
         retry=RetryBudget(shape.max_attempts, shape.delay, on_exhausted="escalate" if shape.escalates else "fail"),
     )
@@ -300,7 +302,7 @@ class ModelItem:
     def _judge(self, shape: StageShape, stage: ModelStage) -> None:
         answer = self.model.program.answer(self.id, shape.name, None, stage.attempt)
         stage.outputs.add(stage.attempt)
-        if answer == "reject":
+        if answer == "reject" and shape.is_judged:
             self._failed_attempt(shape, stage, is_rejected=True)
         elif shape.always_reviewed or (answer == "review" and not shape.subtasks):
             stage.end(AWAITING)

@@ -39,6 +39,7 @@ def programs(draw: st.DrawFn) -> Program:
                 delay=draw(st.sampled_from([0.0, 10.0])),
                 escalates=draw(st.booleans()),
                 always_reviewed=draw(st.booleans()),
+                is_judged=draw(st.booleans()),
                 subtasks=draw(st.sampled_from([0, 0, 2, 3])),
                 subtask_attempts=draw(st.integers(1, 2)),
             )

@@ -24,8 +24,8 @@ from treadle_tui.engine.store.unit import Unit
 
 BIG_OUTPUT = 64 * 1024
 """Bytes above which an output is kept compressed, under its hash, in a table of its own."""
-CACHED_ROWS = 50_000
-"""Tasks and attempts kept between transactions; beyond that all are let go and read again when asked for."""
+CACHED_ROWS = 20_000
+"""Items, tasks and attempts kept between transactions; beyond that all are let go and read again when asked for."""
 
 _TASK_SELECT = f"SELECT {', '.join(TASK_COLUMNS)}, detail FROM treadle_tasks"
 _TASK_WRITE = f"INSERT OR REPLACE INTO treadle_tasks ({', '.join(TASK_COLUMNS)}, detail) VALUES {{rows}}"
@@ -87,7 +87,7 @@ class SqliteUnit(Unit):
         """Open the transaction, and forget what is cached when somebody else has written."""
         self.connection.execute("BEGIN IMMEDIATE")
         version = self.connection.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._data_version or len(self._tasks) + len(self._attempts) > CACHED_ROWS:
+        if version != self._data_version or len(self._tasks) + len(self._attempts) + len(self._items) > CACHED_ROWS:
             self.forget()
             self._data_version = version
             self._read_basics()
