@@ -112,6 +112,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     found: dict[str, Any] = {"add": json.loads(ask("add licences")), "run": json.loads(ask("run --until idle"))}
     found |= {verb: json.loads(ask(verb)) for verb in ("list", "reviews", "workflows", "info")}
+    found["new"] = json.loads(ask("new ours"))
+    found["check"] = json.loads(shell(".venv/bin/treadle-tui check workflows --json", folder).stdout)
     found["show"] = json.loads(ask("show 'click 8.5.1'"))
     found["events"] = next(json.loads(line) for line in ask("events").splitlines() if "StageCompleted" in line)
     found["approve, reject"] = json.loads(ask("reject 'click 8.5.1' --reason no"))
@@ -126,7 +128,9 @@ SECTIONS = {
 }
 
 
-@pytest.mark.parametrize("verb", ["add", "list", "show", "reviews", "approve, reject", "retry", "run", "events", "workflows", "info"])
+@pytest.mark.parametrize(
+    "verb", ["add", "list", "show", "reviews", "approve, reject", "retry", "run", "events", "workflows", "info", "check", "new"]
+)
 def test_the_json_shown_in_the_docs_has_the_names_of_the_real_one(verb: str, answers: dict[str, Any]) -> None:
     shown, real = SECTIONS[verb], answers[verb]
 

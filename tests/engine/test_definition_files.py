@@ -28,6 +28,7 @@ from treadle_tui.engine.placeholders import Template
 from treadle_tui.engine.quality import Accepted, Rejected, Uncertain, Verdict, ask_all
 from treadle_tui.engine.review import ReviewField
 from treadle_tui.engine.stage import StageContext
+from treadle_tui.engine.store.memory import MemoryStateStore
 from treadle_tui.engine.workflow import Workflow
 
 PYTHON = json.dumps(sys.executable)
@@ -888,7 +889,7 @@ def test_the_other_options_of_a_stage(files):
         ("shell = ['x']\nconcurrency = 0", "concurrency: 0 must be a whole number, 1 or more"),
         ("shell = ['x']\nretry = { max_attempts = 0 }", "line 6, stage 'work', retry: retry budget: max_attempts=0 must be a whole number"),
         ("shell = ['x']\nretry = { attempts = 0 }", "stage 'work', retry, attempts: unknown key; did you mean 'max_attempts'?"),
-        ("shell = ['x']\nretry = { max_delay = 'x' }", "line 6, stage 'work', retry: '<' not supported"),
+        ("shell = ['x']\nretry = { max_delay = 'x' }", "line 6, stage 'work', retry: retry budget: max_delay='x' must be a number of"),
         ("shell = ['x']\nretry = 3", "line 6, stage 'work', retry: 3 must be a table"),
         ("shell = ['x']\nreview = { when = 'allways' }", "line 6, stage 'work', review: review policy: when='allways' is unknown; did you"),
         ("shell = ['x']\nreview = { }", "stage 'work', review, when: is missing; say when a person is asked, such as 'always'"),
@@ -1016,3 +1017,61 @@ def test_templates_tell_what_they_use():
     assert template.text_for({"a.b": {"x": 1}, "a": None, "item": {"id": "i"}}) == '1  i {"id":"i"} {item} {9} { a }'
     assert Template("{a}", ("a",)).value_for({"a": [1]}) == [1]
     assert Template("-{a}", ("a",)).value_for({"a": [1]}) == "-[1]"
+
+
+async def test_a_gate_may_be_one_condition_on_the_output_and_the_item(files):
+    workflow = files.stage("shell = ['true']\ngate = 'output.width >= item.least and output.height > 0'")
+    (gate,) = workflow.definition("work").gates
+    ctx = StageContext(item_id="a", stage_name="work")
+
+    assert await gate.evaluate({"width": 5, "height": 1}, ctx, {"least": 5}) == Accepted()
+    refused = await gate.evaluate({"width": 4, "height": 1}, ctx, {"least": 5})
+    assert isinstance(refused, Rejected)
+    assert refused.feedback.summary == "not so: output.width >= item.least and output.height > 0"
+    assert isinstance(await gate.evaluate({"height": 1}, ctx, {"least": 5}), Uncertain), "a missing field is never accepted"
+
+
+async def test_a_condition_leaves_a_stage_out_and_makes_it_wait_for_what_it_names(files):
+    workflow = files.toml(
+        f"[stages.probe]\nshell = [{PYTHON}, '-c', 'print(3)']\noutput = 'json'\n"
+        "[stages.work]\nshell = ['true']\nskip_if = 'probe > 2 and item.small'\n"
+    )
+
+    async with MemoryStateStore() as store:
+        await workflow.advance({"id": "a", "small": True}, store)
+        await workflow.advance({"id": "b", "small": False}, store)
+        await workflow.advance({"id": "c"}, store)
+        states = [(await store.get_status(item, "work")) for item in "abc"]
+
+    assert workflow.dependencies("work") == ["probe"]
+    assert [state.state for state in states] == ["skipped", "completed", "failed"]
+    assert "there is no 'item.small'" in str(states[2].error)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("skip_if = 'item.x >'", "line 6, stage 'work', skip_if: condition 'item.x >', character 8"),
+        ("skip_if = 'work.x > 3'", "stage 'work', skip_if: condition .* nothing is called 'work' here"),
+        ("skip_if = ''", "skip_if: '' must be a text that is not empty"),
+        ("gate = 'output.x >= open()'", "stage 'work', gate: condition .* calling something is not"),
+        ("gate = 'probe.x > 3'", "gate: condition .* nothing is called 'probe' here"),
+        ("retry = { attempt_timeout = true }", "attempt_timeout=True must be a number of seconds"),
+        ("review = { when = 'sample', rate = 'x' }", "review, rate: 'x' must be a number, between 0 and 1"),
+        ("review = { when = 'always', group = 3 }", "review, group: 3 must be a text"),
+        ("review = { when = 'always', fields = [{ name = 'a', choices = 'x' }] }", "choices: 'x' must be a list of texts"),
+    ],
+)
+def test_a_mistake_in_a_condition_or_a_number_names_its_place(files, table, message):
+    with pytest.raises(InvalidDefinition, match=message):
+        files.stage(f"shell = ['x']\n{table}")
+
+
+def test_the_top_of_a_file_is_checked_as_well(files):
+    assert files.toml("backfill = true\n[stages.a]\nshell = ['x']").backfill is True
+    with pytest.raises(InvalidDefinition, match="line 1, backfill: 'yes' must be true or false"):
+        files.toml("backfill = 'yes'\n[stages.a]\nshell = ['x']")
+    with pytest.raises(InvalidDefinition, match="has no stages"):
+        files.json({"stages": {}})
+    with pytest.raises(InvalidDefinition, match="steps: must be a list of steps, one or more"):
+        files.json({"steps": []})

@@ -22,7 +22,7 @@ from treadle_tui.engine.errors import DagCycle, DefinitionError, InvalidDefiniti
 from treadle_tui.engine.origin import Origin
 from treadle_tui.engine.workflow import Workflow
 
-_KEYS = ("name", "item", "source", "stages", "limits")
+_KEYS = ("name", "item", "source", "stages", "limits", "backfill", "$schema")
 _SUFFIXES = (".toml", ".json")
 
 
@@ -62,11 +62,12 @@ def _where(document: Section, error: DefinitionError) -> str:
 
 def _from_stages(document: Section, file: Path) -> Workflow:
     document.check_keys(_KEYS)
+    document.string("$schema")
     name = _name(document, file)
-    if not document.has("stages"):
+    if not document.values.get("stages"):
         raise document.error(None, "has no stages; give at least one table [stages.name], or a list `steps`")
     item = item_class(document)
-    workflow = Workflow(name, item)
+    workflow = Workflow(name, item, backfill=document.boolean("backfill"))
     source = item_source(document, item)
     if source is not None:
         workflow.source(source)

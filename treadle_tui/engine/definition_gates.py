@@ -9,7 +9,14 @@ from typing import Any
 from treadle_tui.engine.commands import run_command
 from treadle_tui.engine.definition_section import Section
 from treadle_tui.engine.errors import InvalidDefinition
-from treadle_tui.engine.expressions import MissingField, compile_value_condition, is_value_condition, look_up
+from treadle_tui.engine.expressions import (
+    Condition,
+    MissingField,
+    compile_condition,
+    compile_value_condition,
+    is_value_condition,
+    look_up,
+)
 from treadle_tui.engine.feedback import Criterion, Feedback
 from treadle_tui.engine.json_values import encode_json
 from treadle_tui.engine.placeholders import Template, as_text, attempt_values
@@ -52,6 +59,25 @@ class ComparisonGate(Gate):
         return Uncertain("; ".join(doubts)) if doubts else Accepted()
 
 
+class ExpressionGate(Gate):
+    """One condition on `output` and `item`; a missing field is uncertain, never accepted."""
+
+    name = "expression"
+
+    def __init__(self, text: str, condition: Condition) -> None:
+        self._text = text
+        self._condition = condition
+
+    async def evaluate(self, output: Any, ctx: StageContext, item: Any = None) -> Verdict:
+        """Rejected, with what was looked at, when it does not hold; uncertain when it cannot be told; else accepted."""
+        try:
+            if self._condition({"output": output, "item": item}):
+                return Accepted()
+        except MissingField as missing:
+            return Uncertain(f"{self._text}: {missing}")
+        return Rejected(Feedback(f"not so: {self._text}", [Criterion(self._text, "true", "false", passed=False)]))
+
+
 class CommandGate(Gate):
     """A program that accepts by ending with 0; it finds the output as JSON on its standard input, and may use `{output.…}`."""
 
@@ -92,6 +118,15 @@ def gates_of(section: Section, templates: Callable[[str, str], Template], python
     if not gates:
         raise section.error(None, "is empty; give comparisons on fields of the output, `command` or `python`")
     return gates
+
+
+def expression_gate(section: Section, key: str) -> Gate:
+    """The gate of a key whose value is one condition, such as "output.width >= 600 and output.height > 0"."""
+    text = section.string(key) or ""
+    try:
+        return ExpressionGate(text, compile_condition(text, ("output", "item")))
+    except InvalidDefinition as error:
+        raise section.error(key, str(error)) from error
 
 
 def _words(section: Section) -> list[str]:

@@ -15,8 +15,8 @@ from treadle_tui.engine.definition_section import Section
 from treadle_tui.engine.errors import InvalidDefinition, InvalidItem, nearest
 from treadle_tui.engine.placeholders import Template
 
-_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
-_KINDS = ("glob", "lines", "jsonl", "command")
+TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
+SOURCE_KINDS = ("glob", "lines", "jsonl", "command")
 _ARGUMENT = "argument"
 
 
@@ -29,13 +29,13 @@ def item_class(document: Section) -> type | None:
     for name, kind in section.values.items():
         if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
             raise section.error(name, "a field's name consists of letters, digits and underscores, and begins with a letter")
-        if not isinstance(kind, str) or kind not in _TYPES:
-            raise section.error(name, f"{kind!r} is no type of a field; {nearest(str(kind), _TYPES)}")
+        if not isinstance(kind, str) or kind not in TYPES:
+            raise section.error(name, f"{kind!r} is no type of a field; {nearest(str(kind), TYPES)}")
         if name == "id":
             if kind != "str":
                 raise section.error(name, "the id of a work item is always a str")
             continue
-        fields.append((name, _TYPES[kind]))
+        fields.append((name, TYPES[kind]))
     return dataclasses.make_dataclass("Item", fields, namespace={"__module__": __name__})
 
 
@@ -44,10 +44,10 @@ def item_source(document: Section, item: type | None) -> Callable[..., Any] | No
     section = document.table("source")
     if section is None:
         return None
-    section.check_keys(_KINDS)
-    kinds = [kind for kind in _KINDS if section.has(kind)]
+    section.check_keys(SOURCE_KINDS)
+    kinds = [kind for kind in SOURCE_KINDS if section.has(kind)]
     if len(kinds) != 1:
-        raise section.error(None, f"give one of {', '.join(_KINDS)}; there {'are ' + ', '.join(kinds) if kinds else 'is none'}")
+        raise section.error(None, f"give one of {', '.join(SOURCE_KINDS)}; there {'are ' + ', '.join(kinds) if kinds else 'is none'}")
     return _SOURCES[kinds[0]](section, item)
 
 

@@ -92,6 +92,13 @@ class Section:
             raise self.error(key, f"{_shown(value)} must be a whole number, {least} or more")
         return value
 
+    def boolean(self, key: str) -> bool:
+        """True or false; a missing key is false."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.error(key, f"{_shown(value)} must be true or false")
+        return bool(value)
+
     def strings(self, key: str) -> list[str]:
         """A list of texts; one text stands for itself, a missing key for none."""
         value = self.values.get(key)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from treadle_tui.engine.definition_gates import gates_of
+from treadle_tui.engine.definition_gates import expression_gate, gates_of
 from treadle_tui.engine.definition_section import Section, located
 from treadle_tui.engine.definition_work import CommandWork, HttpWork, Work
 from treadle_tui.engine.errors import InvalidDefinition, StageExecutionError, StageNotFound, nearest
+from treadle_tui.engine.expressions import compile_condition, names_in
 from treadle_tui.engine.http_calls import DEFAULT_TIMEOUT_SECONDS
 from treadle_tui.engine.outcomes import FanOut, NeedsReview
 from treadle_tui.engine.placeholders import ATTEMPT_NAMES, Template, as_text, attempt_values
@@ -20,14 +21,15 @@ from treadle_tui.engine.stage import StageContext
 from treadle_tui.engine.stage_options import check_stage_name
 from treadle_tui.engine.workflow import Workflow
 
-_KINDS = ("shell", "http", "python")
-_STAGE_KEYS = (*_KINDS, "after", "for_each", "output", "gate", "retry", "review", "concurrency", "tags", "isolation", "was", "secrets")
+KINDS = ("shell", "http", "python")
+_STAGE_OPTIONS = ("after", "for_each", "output", "skip_if", "gate", "retry", "review", "concurrency", "tags", "isolation", "was", "secrets")
+_STAGE_KEYS = (*KINDS, *_STAGE_OPTIONS)
 _RETRY_KEYS = ("max_attempts", "delay", "backoff", "max_delay", "jitter", "attempt_timeout", "on_exhausted")
 _REVIEW_KEYS = ("when", "rate", "group", "reasons", "expires_after", "on_expiry", "fields")
 _FIELD_KEYS = ("name", "kind", "label", "choices", "default", "required")
 _HTTP_KEYS = ("method", "url", "json", "headers")
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_OUTPUTS = ("text", "json", "lines")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+OUTPUTS = ("text", "json", "lines")
 
 
 def add_stages(workflow: Workflow, document: Section, folder: str, item_fields: Collection[str] | None) -> None:
@@ -73,6 +75,7 @@ class _StageReader:
             "gates": gates,
             "concurrency": section.whole_number("concurrency", 1, least=1) if section.has("concurrency") else None,
             "isolation": self._isolation(),
+            "skip_if": self._skip_if(),
             **{key: section.strings(key) for key in ("tags", "was", "secrets")},
         }
         if names is None:
@@ -96,10 +99,10 @@ class _StageReader:
     def _function(self, retry: RetryBudget) -> tuple[Callable[..., Any], bool]:
         """What the stage does, and whether it is one of our own functions of `item` and `ctx`."""
         section = self.section
-        kinds = [kind for kind in _KINDS if section.has(kind)]
+        kinds = [kind for kind in KINDS if section.has(kind)]
         if len(kinds) != 1:
             there = "there are " + " and ".join(kinds) if kinds else "there is none"
-            raise section.error(None, f"give one of {', '.join(_KINDS)}; {there}")
+            raise section.error(None, f"give one of {', '.join(KINDS)}; {there}")
         if kinds == ["python"]:
             if section.has("output"):
                 raise section.error("output", "only what shell prints and http answers is read as text, json or lines")
@@ -119,8 +122,8 @@ class _StageReader:
 
     def _output(self, default: str) -> str:
         kind = self.section.string("output", default) or default
-        if kind not in _OUTPUTS:
-            raise self.section.error("output", f"{kind!r} is unknown; {nearest(kind, _OUTPUTS)}")
+        if kind not in OUTPUTS:
+            raise self.section.error("output", f"{kind!r} is unknown; {nearest(kind, OUTPUTS)}")
         return kind
 
     def _command(self) -> CommandWork:
@@ -134,14 +137,17 @@ class _StageReader:
         assert http is not None
         http.check_keys(_HTTP_KEYS)
         method = (http.string("method") or ("POST" if "json" in http.values else "GET")).upper()
-        if method not in _METHODS:
-            raise http.error("method", f"{method!r} is unknown; {nearest(method, _METHODS)}")
+        if method not in METHODS:
+            raise http.error("method", f"{method!r} is unknown; {nearest(method, METHODS)}")
         url = http.string("url")
         if url is None:
             raise http.error("url", "is missing; give an address that begins with http:// or https://")
         if not url.startswith(("http://", "https://", "{")):
             raise http.error("url", f"{url!r} must begin with http:// or https://")
         headers = http.table("headers")
+        for name, value in headers.values.items() if headers is not None else ():
+            if not isinstance(value, str | int | float):
+                raise headers.error(name, f"{value!r} is no value of a header; give a text")  # type: ignore[union-attr]
         return HttpWork(
             stage=self.name,
             method=method,
@@ -191,7 +197,22 @@ class _StageReader:
             raise self.section.error("for_each", f'{value!r} must be a list of texts, or name one: "{{stage.key}}"')
         return [self._template("for_each", str(name)) for name in value]
 
+    def _skip_if(self) -> Callable[..., bool] | None:
+        """A condition on the item and on outputs of stages, which it therefore comes after."""
+        text = self.section.string("skip_if")
+        if text is None:
+            return None
+        others = [stage for stage in self.stages if stage != self.name]
+        try:
+            condition = compile_condition(text, ("item", *others))
+        except InvalidDefinition as error:
+            raise self.section.error("skip_if", str(error)) from error
+        self.used_stages += [name for name in names_in(text) if name in others]
+        return lambda item, ctx: condition({**ctx.upstream, "item": item})
+
     def _gates(self) -> list[Any]:
+        if isinstance(self.section.values.get("gate"), str):
+            return [expression_gate(self.section, "gate")]
         section = self.section.table("gate")
         if section is None:
             return []
@@ -229,7 +250,8 @@ def _review(section: Section) -> tuple[ReviewPolicy | None, list[ReviewField]]:
     fields = _review_fields(table)
     if fields and when != "always":
         raise table.error("fields", f"a form needs when = 'always', not {when!r}")
-    options = {key: value for key, value in table.values.items() if key not in ("when", "fields", "reasons")}
+    options: dict[str, Any] = {key: table.string(key) for key in ("group", "on_expiry") if table.has(key)}
+    options |= {key: table.number(key, 0.0, most=most) for key, most in (("rate", 1.0), ("expires_after", None)) if table.has(key)}
     try:
         return ReviewPolicy(when, reasons=tuple(table.strings("reasons")), **options), fields  # type: ignore[arg-type]  # checked there
     except (InvalidDefinition, TypeError) as error:
@@ -237,7 +259,7 @@ def _review(section: Section) -> tuple[ReviewPolicy | None, list[ReviewField]]:
 
 
 def _review_fields(table: Section) -> list[ReviewField]:
-    listed = table.values.get("fields") or []
+    listed = table.values.get("fields", [])
     if not isinstance(listed, list) or not all(isinstance(values, dict) for values in listed):
         raise table.error("fields", "must be a list of tables, each with a `name`")
     fields = []
@@ -246,6 +268,12 @@ def _review_fields(table: Section) -> list[ReviewField]:
         section.check_keys(_FIELD_KEYS)
         if section.string("name") is None:
             raise section.error(None, "a field without `name`")
+        section.boolean("required")
+        if any(not isinstance(values.get(key), str | None) for key in ("kind", "label")):
+            raise section.error(None, "`kind` and `label` are texts")
+        choices = values.get("choices")
+        if choices is not None and not (isinstance(choices, list) and all(isinstance(choice, str) for choice in choices)):
+            raise section.error("choices", f"{choices!r} must be a list of texts")
         try:
             fields.append(ReviewField(**values))
         except (InvalidDefinition, TypeError) as error:

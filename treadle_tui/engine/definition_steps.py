@@ -53,8 +53,8 @@ def add_steps(workflow: Workflow, document: Section, actions: Actions) -> None:
 
 def _sections(document: Section) -> list[Section]:
     steps = document.values["steps"]
-    if not isinstance(steps, list):
-        raise document.error("steps", "must be a list of steps")
+    if not isinstance(steps, list) or not steps:
+        raise document.error("steps", "must be a list of steps, one or more")
     sections = []
     for place, values in enumerate(steps):
         path = ("steps", place)

@@ -62,6 +62,13 @@ def compile_condition(text: str, names: Collection[str] | None = None) -> Condit
     return _compiled(text, text, names, lambda column: column)
 
 
+def names_in(text: str) -> list[str]:
+    """What the names of a condition begin with, in order of appearance; the condition is one that compiles."""
+    names = [node for node in ast.walk(ast.parse(_one_line(text), mode="eval")) if isinstance(node, ast.Name)]
+    ordered = sorted(names, key=lambda node: node.col_offset)
+    return list(dict.fromkeys(node.id for node in ordered if node.id not in _CONSTANT_NAMES))
+
+
 def compile_value_condition(text: str) -> Callable[[Any], bool]:
     """A condition on one value, in which the value need not be named: `>= 600`, `in ["a", "b"]`, `> 0 and < 10`.
 

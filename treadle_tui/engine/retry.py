@@ -45,6 +45,10 @@ class RetryBudget(Record, frozen=True):
             refuse("backoff", "1 or more")
         if not 0 <= self.jitter <= 1:
             refuse("jitter", "between 0 and 1")
+        for field in ("max_delay", "attempt_timeout"):
+            value = getattr(self, field)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value != value):
+                refuse(field, "a number of seconds")
         if self.max_delay is not None and self.max_delay < 0:
             refuse("max_delay", "0 seconds or more")
         if self.attempt_timeout is not None and not self.attempt_timeout > 0:

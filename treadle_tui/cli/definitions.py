@@ -1,0 +1,116 @@
+"""Verbs for whoever writes a workflow: start a file, check it, and the schema of definitions for an editor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from treadle_tui.cli.failures import EXIT_BAD_INPUT, BadInput
+from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
+
+if TYPE_CHECKING:
+    from treadle_tui.cli.loader import LoadedWorkflows
+
+
+@click.command(short_help="Check workflow files without running anything of them.")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@shared_options()
+@json_option
+@click.pass_context
+def check(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
+    """Check workflow FILEs (.toml, .json, .py), or else all that are found: what they define, or where they are wrong.
+
+    No stage is run. A Python file is executed, as whenever it is loaded. Ends with 2 when something is wrong.
+    """
+    from treadle_tui.cli.output import say, say_json
+
+    found = _loaded(context.ensure_object(Invocation), files)
+    if as_json:
+        problems = [{"path": each.path, "line": each.line, "message": each.message} for each in found.problems]
+        workflows = [{"name": each.name, "origin": found.origin(each.name), "stages": list(each.stages())} for each in found.workflows]
+        say_json({"workflows": workflows, "problems": problems})
+    else:
+        for workflow in found.workflows:
+            stages = workflow.stages()
+            count = f"{len(stages)} stage{'' if len(stages) == 1 else 's'}"
+            say(f"{found.origin(workflow.name)}: workflow {workflow.name!r}, {count}: {', '.join(stages)}")
+        for problem in found.problems:
+            say(f"! {problem}")
+    context.exit(EXIT_BAD_INPUT if found.problems else 0)
+
+
+def _loaded(invocation: Invocation, files: tuple[Path, ...]) -> LoadedWorkflows:
+    import contextlib
+    import sys
+
+    from treadle_tui.cli.loader import LoadedWorkflows, Place
+
+    if not files:
+        return invocation.loaded_workflows()
+    for file in files:
+        if not file.exists():
+            raise BadInput(f"there is no file {file}")
+    places = [Place("folder" if file.is_dir() else "file", str(file.absolute()), "check") for file in files]
+    with contextlib.redirect_stdout(sys.stderr):
+        return LoadedWorkflows(places).load()
+
+
+@click.command(short_help="Write a commented file to start a workflow from.")
+@click.argument("name")
+@click.option("--toml", "as_toml", is_flag=True, help="A definition in TOML instead of Python.")
+@click.option("--from", "origin", metavar="WORKFLOW", help="A copy of a workflow that comes with the program, for example licences.")
+@click.option("--in", "place", metavar="FOLDER", type=click.Path(path_type=Path), help="Where to. Default: workflows/ beside the database.")
+@shared_options()
+@json_option
+@pass_invocation
+def new(invocation: Invocation, name: str, as_toml: bool, origin: str | None, place: Path | None, as_json: bool) -> None:
+    """Write workflows/NAME.py, or NAME.toml: a workflow that runs, with a comment on everything that is to be changed.
+
+    The folder is the one beside the database of --db, where it is found; without --db it is workflows/ here. Nothing is overwritten.
+    """
+    from treadle_tui.cli.output import say, say_json
+    from treadle_tui.cli.starting_files import copied_workflow, python_file, toml_file
+
+    if not name.isidentifier() or name.startswith("_") or not name.isascii():
+        raise BadInput(f"{name!r} cannot be the name of a workflow's file; use letters, digits and _, and begin with a letter")
+    if as_toml and origin:
+        raise BadInput("--toml writes a new file, --from copies one; give one of them")
+    db = invocation.named_database
+    folder = place or (db.absolute().parent if db else Path()) / "workflows"
+    if origin:
+        files = copied_workflow(origin, name)
+    elif as_toml:
+        files = {f"{name}.toml": toml_file(name)}
+    else:
+        files = {f"{name}.py": python_file(name)}
+    written = _write(folder, files)
+    if as_json:
+        say_json({"name": name, "files": [str(path) for path in written]})
+        return
+    for path in written:
+        say(f"wrote {path}")
+    database = f"--db {db}" if db else "--db work.db"
+    say(f"try it: treadle-tui check {written[0]}, then: treadle-tui {database} add {name} FOLDER")
+
+
+def _write(folder: Path, files: dict[str, str]) -> list[Path]:
+    """All of them or none; a file that is there already with the same content stays."""
+    paths = {folder / name: text for name, text in files.items()}
+    for path, text in paths.items():
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+            raise BadInput(f"{path} exists already; choose another name, or move it away")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in paths.items():
+        path.write_text(text, encoding="utf-8")
+    return list(paths)
+
+
+@click.command(short_help="Print the JSON Schema of definition files.")
+def schema() -> None:
+    """Print the JSON Schema of .toml and .json definitions, for editors that complete and check by one."""
+    from treadle_tui.cli.output import say_json
+    from treadle_tui.engine.definition_schema import definition_schema
+
+    say_json(definition_schema())
