@@ -14,7 +14,7 @@ NOT_FOR_HELP = HEAVY | {"rich", "asyncio", "aiosqlite", "msgspec", "sqlite3", "p
 RICH_CELLS = {"rich", "rich.cells", "rich._extension", "rich._cell_widths"}
 """How wide a character is: Rich's table of widths, and nothing of what draws."""
 
-VERBS = ("add", "run", "list", "show", "reviews", "approve", "reject", "retry", "events", "workflows", "info", "backup", "share")
+VERBS = ("add", "run", "list", "show", "reviews", "approve", "reject", "retry", "events", "workflows", "info", "backup", "retain", "share")
 
 RUN = """
 import sys

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from treadle_tui import __version__
-from treadle_tui.cli import about, backup, definitions, headless, history, items, reviews, share
+from treadle_tui.cli import about, backup, definitions, headless, history, items, retain, reviews, share
 from treadle_tui.cli.failures import EXIT_BAD_INPUT, EXIT_BROKEN_PIPE, BadInput, complain, report
 from treadle_tui.cli.invocation import Invocation, shared_options
 
@@ -76,7 +76,7 @@ for verb in (items.add, headless.run, items.list_items, items.show, reviews.revi
     command_line.add_command(verb)
 for verb in (history.events, about.workflows, about.info):
     command_line.add_command(verb)
-for verb in (backup.backup, share.share):
+for verb in (backup.backup, retain.retain, share.share):
     command_line.add_command(verb)
 for verb in (definitions.new, definitions.check, definitions.schema):
     command_line.add_command(verb)

@@ -109,6 +109,11 @@ def stored_events(db: Path, since: int = 0, item_id: str | None = None) -> Itera
     from treadle_tui.engine.store.sqlite.questions import EVENTS_AT_ONCE
 
     with _opened(db) as file:
+        missed = file.ask(file.questions.missed(since, item_id))
+        if missed:
+            from treadle_tui.engine.events import Lagged
+
+            yield Lagged(missed)
         while True:
             batch = file.ask(file.questions.event_batch(since, item_id))
             yield from batch

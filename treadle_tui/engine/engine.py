@@ -31,8 +31,10 @@ from treadle_tui.engine.errors import (
 )
 from treadle_tui.engine.events import Event, Lagged
 from treadle_tui.engine.history import STATISTICS_RUNS, RunCache, Runs, estimate, statistics_of
+from treadle_tui.engine.housekeeping import Housekeeper
 from treadle_tui.engine.migration import MigrationPlan
 from treadle_tui.engine.readiness import explain_item
+from treadle_tui.engine.retention import Retention, Tidied
 from treadle_tui.engine.review import ApproveWithEdits, ReviewDecision
 from treadle_tui.engine.runner.finding import refuse_while_loading
 from treadle_tui.engine.runner.local import LocalRunner
@@ -80,6 +82,7 @@ class Engine:
         self._runner = runner or LocalRunner()
         self._dispatcher = Dispatcher(self._store, self.clock, self._runner, concurrency)
         self._runs = RunCache(store, self.clock)
+        self._housekeeper = Housekeeper(store, self._dispatcher.now, lambda: bool(self._dispatcher.running))
         self._stop_listening: list[Callable[[], None]] = []
         self._drives: set[asyncio.Task[Any]] = set()
         self._is_open = False
@@ -241,10 +244,27 @@ class Engine:
     async def run_until_idle(self) -> None:
         """Run until nothing runs, is ready or waits for a retry; delays are waited out by the clock."""
         await self._driving(self._dispatcher.drive())
+        await self._driving(self._housekeeper.tidy())
 
     async def run_forever(self) -> None:
         """Run what becomes ready until cancelled; then what runs is handed back."""
-        await self._driving(self._dispatcher.drive(forever=True))
+        keeping = asyncio.create_task(self._housekeeper.run(), name="treadle housekeeping")
+        try:
+            await self._driving(self._dispatcher.drive(forever=True))
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+    async def tidy(self) -> Tidied:
+        """Drop now what the database is not to keep (`set_retention`); engines do it by themselves while they have little else to do."""
+        return await self._driving(self._housekeeper.tidy(at_once=True))
+
+    async def set_retention(self, policy: Retention, workflow: Workflow | str | None = None) -> None:
+        """Keep this much of a workflow, or of all that have no policy of their own, from now on.
+
+        Raises: `InvalidDefinition` for a workflow the database does not have.
+        """
+        await self.store.set_retention(policy, workflow.name if isinstance(workflow, Workflow) else workflow)
 
     async def advance(self, item_id: str) -> None:
         """Run one item until what is left is due later or waits for a person. Raises `ItemNotFound`."""
@@ -460,10 +480,14 @@ class Engine:
     async def events(self, since: int = 0, follow: bool = True) -> AsyncIterator[Event | Lagged]:
         """Durable events after `since`: first what there is, then, with `follow`, what comes, other processes' included."""
         while True:
+            horizon = 0
             async for event in self.store.events(since):
                 if isinstance(event, Event):
                     since = event.seq
+                else:
+                    horizon = await self.store.horizon()
                 yield event
+            since = max(since, horizon)  # what is missing is told once
             if not follow:
                 return
             await self.store.changed(since, FOLLOW_SECONDS)

@@ -57,7 +57,8 @@ class ItemFold:
         self.subtasks: dict[int, dict[str, Standing]] = {}
         """By the stage's number and the subtask's name, in the order of the latest declaration."""
         self.state = ItemState.ACTIVE
-        self._untouched = StageState.PENDING
+        self.untouched = StageState.PENDING
+        """The state of stages nothing has happened to."""
 
     def take_all(self, rows: Iterable[RawEvent]) -> ItemFold:
         """Take rows of this item, ascending by `seq`; the fold itself."""
@@ -87,7 +88,7 @@ class ItemFold:
     def _take_of_item(self, row: RawEvent) -> None:
         self.state = _ITEM_STATE.get(row.kind, self.state)
         if row.kind == _CANCELLED:
-            self._untouched = StageState.CANCELLED
+            self.untouched = StageState.CANCELLED
             subtasks = [standing for named in self.subtasks.values() for standing in named.values()]
             for standing in (*self.stages.values(), *subtasks):
                 if not standing.state.is_finished:
@@ -98,7 +99,7 @@ class ItemFold:
         found = self.stages.get(stage)
         subtasks = self.subtasks.get(stage, {})
         if found is None:
-            return Cell(state=self._untouched)
+            return Cell(state=self.untouched)
         return Cell(
             state=found.state,
             attempt=found.attempt,

@@ -18,7 +18,9 @@ from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.memory_desk import MemoryDesk, MemoryDeskReads
 from treadle_tui.engine.store.memory_log_reads import MemoryLogReads
 from treadle_tui.engine.store.memory_reads import MemoryReads
+from treadle_tui.engine.store.memory_retention import MemoryRetention, MemoryRetentionReads
 from treadle_tui.engine.store.results import Situation, Standing
+from treadle_tui.engine.store.retention_verbs import RetentionVerbs
 from treadle_tui.engine.store.rows import (
     AWAITING_REVIEW,
     NOT_READY,
@@ -49,6 +51,7 @@ class MemoryUnit(Unit):
         super().__init__()
         self.last_seq = 0
         self.desk: MemoryDesk = MemoryDesk(self.undo_with)
+        self.retention: MemoryRetention = MemoryRetention(self)
         self.store_id = uuid.uuid4().hex[:12]
         self.log: list[RawEvent] = []
         """Committed events, in order."""
@@ -163,6 +166,7 @@ class MemoryUnit(Unit):
 
     def delete_item(self, item: Item) -> None:
         self.desk.forget_item(item.key)
+        self.retention.forget_item(item.key)
         del self.items[item.key]
         del self.ids[item.id]
         keys = [key for key in self.tasks if key[0] == item.key]
@@ -377,7 +381,7 @@ class MemoryUnit(Unit):
         return "ctx.transaction needs a SQLite store, and this one lives in memory"
 
 
-class MemoryStateStore(MemoryReads, MemoryLogReads, MemoryDeskReads, DeskVerbs, TransactionalStore):
+class MemoryStateStore(MemoryReads, MemoryLogReads, MemoryDeskReads, MemoryRetentionReads, DeskVerbs, RetentionVerbs, TransactionalStore):
     """Everything in memory, for as long as the object lives. May be used from several threads and event loops."""
 
     def __init__(self) -> None:

@@ -17,6 +17,7 @@ from treadle_tui.engine.events import Event
 from treadle_tui.engine.states import SubTaskStatus
 from treadle_tui.engine.status import ItemRow, PendingReview
 from treadle_tui.engine.store import views
+from treadle_tui.engine.store.baseline import unpacked
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.item_fold import ADDED, ENDING, ItemFold
 from treadle_tui.engine.store.log_view import EVERYTHING, EventMatch, EventPage, Failure, LogBounds, Throughput, glob_of
@@ -148,7 +149,9 @@ class MemoryLogReads:
             return [] if item is None or shape is None else self._fold(unit, item, seq).subtask_statuses(shape.id)
 
     def _fold(self, unit: MemoryUnit, item: Item, seq: int) -> ItemFold:
-        return ItemFold().take_all(row for row in unit.log if row.item == item.key and row.seq <= seq)
+        kept = unit.retention.baselines([item.key]).get(item.key)
+        fold = ItemFold() if kept is None else unpacked(kept.fold)
+        return fold.take_all(row for row in unit.log if row.item == item.key and row.seq <= seq)
 
 
 def _fits(unit: MemoryUnit, match: EventMatch) -> Callable[[RawEvent], bool]:

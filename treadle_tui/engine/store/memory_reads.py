@@ -14,6 +14,7 @@ from treadle_tui.engine.store import views
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.event_codec import decode_event
 from treadle_tui.engine.store.memory_lists import MemoryLists
+from treadle_tui.engine.store.memory_retention import missed
 from treadle_tui.engine.store.rows import AWAITING_REVIEW, ENDED, SATISFIED, STATE_NUMBER, STATES, Item, RawEvent, StoredEvent, Task
 from treadle_tui.engine.store.shape import StageShape, WorkflowShape
 from treadle_tui.engine.store.verbs.outputs import standing_output
@@ -134,6 +135,12 @@ class MemoryReads(MemoryLists):
 
     async def events(self, since: int = 0, item_id: str | None = None) -> AsyncIterator[Event | Lagged]:
         """The durable events after `since`, in commit order; ends with the last one there is."""
+        with self._lock:
+            unit = self._open_unit()
+            is_unknown = item_id is not None and item_id not in unit.ids
+            dropped = 0 if is_unknown else missed(unit, since, unit.ids.get(item_id or ""))
+        if dropped:
+            yield Lagged(dropped)
         while True:
             with self._lock:
                 unit = self._open_unit()

@@ -18,6 +18,7 @@ from treadle_tui.engine.selection import Selection
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem
 from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
 from treadle_tui.engine.store.log_view import LogReads
+from treadle_tui.engine.store.retention_verbs import RetentionReads
 
 
 class DeskReads(Protocol):
@@ -36,7 +37,7 @@ class DeskReads(Protocol):
         ...
 
 
-class StoreReads(LogReads, DeskReads, Protocol):
+class StoreReads(LogReads, DeskReads, RetentionReads, Protocol):
     """What anybody may ask. Every method may be awaited from any event loop of the process."""
 
     async def get_status(self, item_id: str, stage: str) -> StageStatus | None:

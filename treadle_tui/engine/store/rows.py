@@ -28,8 +28,8 @@ NOT_READY, READY, READY_BUT_PAUSED, READY_BUT_HELD = range(4)
 DECLARE, FANNED_OUT, REDUCE = range(3)
 """What the next claim of a stage runs: its function, its subtasks, or its reduce."""
 
-PAUSED, CANCELLED_ITEM, DECIDED = 1, 2, 4
-"""Flags of an item. DECIDED: some stage of it carries a person's decision."""
+PAUSED, CANCELLED_ITEM, DECIDED, OUTPUTS_DROPPED = 1, 2, 4, 8
+"""Flags of an item. DECIDED: some stage of it carries a person's decision. OUTPUTS_DROPPED: retention has, see `retention`."""
 
 TaskKey = tuple[int, int, int]
 """(item, stage, subtask number; 0 for the stage itself)"""

@@ -18,6 +18,7 @@ from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.store.desk_rows import DeskRows
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import Situation
+from treadle_tui.engine.store.retention_rows import RetentionRows
 from treadle_tui.engine.store.rows import PENDING, Attempt, Hold, Item, RawEvent, Row, StoredEvent, Task, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 
@@ -240,6 +241,9 @@ class Unit(ABC):
 
     desk: DeskRows
     """Held decisions, jottings, and the log of decisions."""
+
+    retention: RetentionRows
+    """What is kept, and what may be dropped."""
 
     # --- questions --------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.review import RequestChanges
 from treadle_tui.engine.states import StageState
+from treadle_tui.engine.store.baseline import ItemBaseline
 
 
 class FoldedStates:
@@ -24,6 +25,12 @@ class FoldedStates:
         self.completed: defaultdict[str, int] = defaultdict(int)
         """How often `WorkflowCompleted` was told, by item id."""
         self.last_seq = 0
+
+    def begin_with(self, baseline: ItemBaseline) -> None:
+        """Begin an item where what retention has dropped ends."""
+        names = self._stage_names[baseline.workflow]
+        self.stages[baseline.item_id] = {**dict.fromkeys(names, baseline.untouched), **baseline.stages}
+        self.subtasks[baseline.item_id] = {stage: dict(states) for stage, states in baseline.subtasks.items()}
 
     def apply(self, event: ev.Event | ev.Lagged) -> None:
         """Take one event. Raises AssertionError for one out of order, or about an item that was never added."""
@@ -67,9 +74,14 @@ class FoldedStates:
         states[name] = state
 
 
-def fold_events(events: Iterable[Any], stage_names: Mapping[str, Sequence[str]]) -> FoldedStates:
-    """The states that follow from these events, from the first ever; `stage_names` as `store.stage_names()` gives them."""
+def fold_events(events: Iterable[Any], stage_names: Mapping[str, Sequence[str]], baselines: Iterable[ItemBaseline] = ()) -> FoldedStates:
+    """The states that follow from these events; `stage_names` and `baselines` as the store gives them.
+
+    They are all events since the first ever, or, with baselines, since those the baselines stand for.
+    """
     folded = FoldedStates(stage_names)
+    for baseline in baselines:
+        folded.begin_with(baseline)
     for event in events:
         folded.apply(event)
     return folded
@@ -77,7 +89,9 @@ def fold_events(events: Iterable[Any], stage_names: Mapping[str, Sequence[str]])
 
 async def disagreements(store: Any) -> list[str]:
     """Where a store contradicts itself: its events, its kept counts or its list of waiting reviews against its statuses."""
-    folded = fold_events([event async for event in store.events()], await store.stage_names())
+    baselines = [baseline async for baseline in store.baselines()]
+    events = [event async for event in store.events() if isinstance(event, ev.Event)]
+    folded = fold_events(events, await store.stage_names(), baselines)
     found: list[str] = []
     counted: dict[tuple[str, str, StageState], int] = defaultdict(int)
     waiting: set[tuple[str, str, str | None, int]] = set()

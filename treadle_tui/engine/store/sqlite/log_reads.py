@@ -12,6 +12,7 @@ from treadle_tui.engine.clock import to_ms
 from treadle_tui.engine.states import SubTaskStatus
 from treadle_tui.engine.status import ItemRow, PendingReview
 from treadle_tui.engine.store import views
+from treadle_tui.engine.store.baseline import unpacked
 from treadle_tui.engine.store.event_codec import KIND_NUMBER, decode_event
 from treadle_tui.engine.store.item_fold import ADDED, ENDING, FAN_OUT, WORDS, ItemFold
 from treadle_tui.engine.store.log_view import (
@@ -270,5 +271,8 @@ class SqliteLogReads:
 
     async def _folds(self, seq: int, keys: Sequence[int]) -> dict[int, ItemFold]:
         rows = await self._reader.fetch(_LATEST.format(items=", ".join("?" * len(keys))), [*keys, seq])
-        events = (RawEvent(*row) for row in rows)
-        return {item: ItemFold().take_all(of_item) for item, of_item in groupby(events, key=lambda row: row.item or 0)}
+        events = {item: list(told) for item, told in groupby((RawEvent(*row) for row in rows), key=lambda row: row.item or 0)}
+        listed = ", ".join("?" * len(keys))
+        kept = await self._reader.fetch(f"SELECT item, fold FROM treadle_baselines WHERE item IN ({listed})", list(keys))
+        folds = {item: unpacked(fold) for item, fold in kept}
+        return {item: folds.get(item, ItemFold()).take_all(events.get(item, ())) for item in {*events, *folds}}

@@ -19,8 +19,8 @@ from treadle_tui.engine.store.sqlite.schema import APPLICATION_ID, MIGRATIONS, V
 
 BUSY_MS = 10_000
 """How long SQLite itself waits for somebody else's lock."""
-JOURNAL_LIMIT = 64 * 1024 * 1024
-"""Bytes the WAL file keeps after a checkpoint."""
+JOURNAL_LIMIT = 1024 * 1024
+"""Bytes the WAL file keeps when it is begun anew: its size then tells how much of it is new (`checkpoints`)."""
 
 
 def prepare_file(path: Path) -> tuple[int, bool]:
@@ -122,6 +122,8 @@ def _foreign(found: dict[str, list[str]]) -> int:
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the file to the newest version, each step with its record in one transaction."""
     is_new = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if is_new:  # only then: later the whole file would have to be rewritten
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode != "wal":
         raise StoreError(f"{path} cannot use a write-ahead log (it stays in {mode!r} mode); network file systems are not supported")

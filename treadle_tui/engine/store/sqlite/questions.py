@@ -269,6 +269,22 @@ class Questions(ListQuestions):
 
     # --- events -----------------------------------------------------------------------------------------------------
 
+    def missed(self, since: int, item_id: str | None = None) -> Question[int]:
+        """How many events after `since` have been dropped, of one item or of all; events of deleted items may be counted too."""
+        if item_id is not None:
+            rows = yield (
+                "SELECT min(b.dropped, b.seq - ?) FROM treadle_baselines b JOIN treadle_items i ON i.key = b.item"
+                " WHERE i.id = ? AND b.seq > ?",
+                (since, item_id, since),
+            )
+            return int(rows[0][0]) if rows else 0
+        rows = yield "SELECT coalesce(sum(dropped), 0), max(horizon) FROM treadle_retention WHERE horizon > ?", (since,)
+        dropped, horizon = rows[0]
+        if not dropped:
+            return 0
+        rows = yield "SELECT count(*) FROM treadle_events WHERE seq > ? AND seq <= ?", (since, horizon)
+        return int(min(dropped, horizon - since - rows[0][0]))
+
     def event_batch(self, since: int, item_id: str | None = None) -> Question[list[Event | Lagged]]:
         """The next durable events after `since`, in commit order, at most `EVENTS_AT_ONCE`; fewer are the last there are."""
         condition, parameters = "e.seq > ?", [since]

@@ -21,6 +21,7 @@ from treadle_tui.engine.errors import StoreCorrupt, StoreError, StoreLocked, Sto
 from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
+from treadle_tui.engine.store.retention_verbs import RetentionVerbs
 from treadle_tui.engine.store.rows import StoredEvent
 from treadle_tui.engine.store.sqlite.addresses import Stillness, address
 from treadle_tui.engine.store.sqlite.complaints import sentence_of
@@ -30,6 +31,7 @@ from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours
 from treadle_tui.engine.store.sqlite.questions import Questions
 from treadle_tui.engine.store.sqlite.reader import IDLE_CONNECTIONS, Reader
 from treadle_tui.engine.store.sqlite.reads import SqliteReads
+from treadle_tui.engine.store.sqlite.retention_reads import SqliteRetentionReads
 from treadle_tui.engine.store.sqlite.watcher import Watcher
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.unit import Unit
@@ -162,7 +164,9 @@ class ReadOnlyWatcher(Watcher):
         return sqlite3.connect(place_of(self._path, still), uri=True, isolation_level=None, check_same_thread=False)
 
 
-class ReadOnlySqliteStore(SqliteReads, SqliteLogReads, SqliteDeskReads, DeskVerbs, TransactionalStore):
+class ReadOnlySqliteStore(
+    SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteRetentionReads, DeskVerbs, RetentionVerbs, TransactionalStore
+):
     """What a `SqliteStateStore` answers; every verb that would change something is refused. Made by `open`."""
 
     def __init__(self, path: Path) -> None:

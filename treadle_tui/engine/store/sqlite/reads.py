@@ -150,6 +150,9 @@ class SqliteReads:
 
     async def events(self, since: int = 0, item_id: str | None = None) -> AsyncIterator[Event | Lagged]:
         """The durable events after `since`, in commit order; ends with the last one there is."""
+        missed = await self._reader.ask(self._questions.missed(since, item_id))
+        if missed:
+            yield Lagged(missed)
         while True:
             batch = await self._reader.ask(self._questions.event_batch(since, item_id))
             for event in batch:

@@ -251,11 +251,25 @@ def index_lists(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+RETENTION_TABLES = (
+    "CREATE TABLE treadle_retention ("
+    " workflow INTEGER PRIMARY KEY, policy BLOB, horizon INTEGER NOT NULL, dropped INTEGER NOT NULL) STRICT",
+    "CREATE TABLE treadle_baselines ( item INTEGER PRIMARY KEY, seq INTEGER NOT NULL, dropped INTEGER NOT NULL, fold BLOB NOT NULL) STRICT",
+)
+
+
+def create_retention(connection: sqlite3.Connection) -> None:
+    """What is kept of each workflow, how far its events have been dropped, and what those told of each item."""
+    for statement in RETENTION_TABLES:
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("create tables", create_tables),
     ("index failures", index_failures),
     ("create review desk", create_review_desk),
     ("index what lists ask for", index_lists),
+    ("create retention", create_retention),
 )
 """Ordered and named; each is applied with its record in one transaction. Only ever append."""
 

@@ -12,6 +12,7 @@ from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.event_codec import decode_event
 from treadle_tui.engine.store.results import Claim, Ended
+from treadle_tui.engine.store.retention_verbs import RetentionVerbs
 from treadle_tui.engine.store.rows import RawEvent, StoredEvent
 from treadle_tui.engine.store.sqlite import plainly
 from treadle_tui.engine.store.sqlite.desk import SqliteDeskReads
@@ -19,6 +20,7 @@ from treadle_tui.engine.store.sqlite.log_reads import SqliteLogReads
 from treadle_tui.engine.store.sqlite.questions import Questions
 from treadle_tui.engine.store.sqlite.reader import Reader
 from treadle_tui.engine.store.sqlite.reads import SqliteReads
+from treadle_tui.engine.store.sqlite.retention_reads import SqliteRetentionReads
 from treadle_tui.engine.store.sqlite.unit import SqliteUnit
 from treadle_tui.engine.store.sqlite.watcher import Watcher
 from treadle_tui.engine.store.sqlite.writer import Writer
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, DeskVerbs, TransactionalStore):
+class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteRetentionReads, DeskVerbs, RetentionVerbs, TransactionalStore):
     """One SQLite file, which may hold a user's own tables too. Made by `SqliteStateStore.open(path)`.
 
     May be asked from any event loop of the process. Several processes may have the file open.

@@ -18,6 +18,7 @@ from treadle_tui.engine.store.rows import Attempt, Hold, Item, Row, StoredEvent,
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
 from treadle_tui.engine.store.sqlite.desk import SqliteDesk
+from treadle_tui.engine.store.sqlite.retention import SqliteRetention
 from treadle_tui.engine.store.sqlite.rowwise import execute_rows
 from treadle_tui.engine.store.statements import Guard
 from treadle_tui.engine.store.unit import Unit
@@ -62,7 +63,8 @@ class SqliteUnit(Unit):
         super().__init__()
         self.connection = connection
         self.last_seq = 0
-        self.desk: SqliteDesk = SqliteDesk(connection, self.undo_with, self._note_written)
+        self.desk: SqliteDesk = SqliteDesk(connection, self.undo_with, self.note_written)
+        self.retention: SqliteRetention = SqliteRetention(self)
         self.store_id = ""
         self.failed_statements: dict[str, str] = {}
         """SQL that ended a transaction → what it said: not run again when the transaction is repeated."""
@@ -163,9 +165,6 @@ class SqliteUnit(Unit):
         """Change the database past the cache."""
         self._has_written = True
         self.connection.execute(sql, parameters)
-
-    def _note_written(self) -> None:
-        self._has_written = True
 
     def changed(self, row: Row) -> None:
         self._dirty[id(row)] = row
@@ -330,22 +329,30 @@ class SqliteUnit(Unit):
         big = self.connection.execute(
             "SELECT DISTINCT output FROM treadle_attempts WHERE item = ? AND typeof(output) = 'text'", (item.key,)
         ).fetchall()
-        for table in ("tasks", "attempts", "memos", "subs", "events", "outbox", "jottings", "decisions"):
+        for table in ("tasks", "attempts", "memos", "subs", "events", "outbox", "jottings", "decisions", "baselines"):
             self._execute(f"DELETE FROM treadle_{table} WHERE item = ?", (item.key,))
-        for (digest,) in big:
-            self._execute(
-                "DELETE FROM treadle_blobs WHERE hash = ?1 AND NOT EXISTS"
-                " (SELECT 1 FROM treadle_attempts WHERE output = ?1 AND typeof(output) = 'text')",
-                (digest,),
-            )
+        self.drop_unused_blobs({digest for (digest,) in big})
         self._execute("DELETE FROM treadle_items WHERE key = ?", (item.key,))
         self.events = [event for event in self.events if event[4] != item.key]
         self._items.pop(item.key, None)
         self._item_keys.pop(item.id, None)
         for key in [key for key in self._tasks if key[0] == item.key]:
             del self._tasks[key]
-        for attempt_key in [key for key in self._attempts if key[0] == item.key]:
-            del self._attempts[attempt_key]
+        self.forget_attempts({item.key})
+
+    def drop_unused_blobs(self, digests: Collection[str]) -> None:
+        """Drop those of these big outputs that no attempt has any more."""
+        for digest in digests:
+            self._execute(
+                "DELETE FROM treadle_blobs WHERE hash = ?1 AND NOT EXISTS"
+                " (SELECT 1 FROM treadle_attempts WHERE output = ?1 AND typeof(output) = 'text')",
+                (digest,),
+            )
+
+    def forget_attempts(self, items: Collection[int]) -> None:
+        """Let go of the cached attempts of these items: they have been changed in the database."""
+        for key in [key for key in self._attempts if key[0] in items]:
+            del self._attempts[key]
 
     def items_of(self, workflow: int) -> Iterable[Item]:
         self.flush()

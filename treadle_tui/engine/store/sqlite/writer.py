@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 import zlib
@@ -23,11 +22,12 @@ import msgspec
 
 from treadle_tui.engine.errors import StoreError, TreadleError
 from treadle_tui.engine.store.rows import StoredEvent
+from treadle_tui.engine.store.sqlite.checkpoints import Checkpoints
 from treadle_tui.engine.store.sqlite.complaints import damaged, of_system, sentence_of
 from treadle_tui.engine.store.sqlite.file_lock import FileLock, is_affected
 from treadle_tui.engine.store.sqlite.file_modes import match_companions
 from treadle_tui.engine.store.sqlite.inspecting import connect_to_read, has_log, refuse_foreign_log, refuse_network
-from treadle_tui.engine.store.sqlite.opening import BUSY_MS, check_ours, connect, migrate, prepare_file, remove_new
+from treadle_tui.engine.store.sqlite.opening import check_ours, connect, migrate, prepare_file, remove_new
 from treadle_tui.engine.store.sqlite.place import LogGone, Place, leave_open
 from treadle_tui.engine.store.sqlite.unit import BatchLost, SqliteUnit
 from treadle_tui.engine.store.unit import Unit
@@ -36,8 +36,6 @@ log = logging.getLogger("treadle.store")
 
 DAMAGE = (msgspec.DecodeError, zlib.error)
 """What reading back something that cannot be what was written raises; `msgspec.ValidationError`, of a user's values, is not meant."""
-CHECKPOINT_BYTES = 4 * 1024 * 1024
-"""Size of the WAL file at which it is copied into the database."""
 CLOSED = "the store is closed; open it again"
 
 
@@ -76,6 +74,7 @@ class Writer:
         self._unit: SqliteUnit | None = None
         self._opened: Operation | None = None
         self._place = Place(path)
+        self._checkpoints = Checkpoints(path)
         self._has_begun = False
         self._thread = threading.Thread(target=self._run, name="treadle-writer", daemon=True)
         self.commits = 0
@@ -336,30 +335,17 @@ class Writer:
                 loop.call_soon_threadsafe(_settle, operations)
 
     def _checkpoint_when_due(self) -> None:
-        try:
-            size = os.stat(f"{self.path}-wal").st_size
-        except OSError:
+        if not self._checkpoints.is_due():
             return
-        if size >= CHECKPOINT_BYTES:
-            try:
-                self._place.check()
-                with self._locked():
-                    self._checkpoint(size)
-            except (sqlite3.Error, TreadleError, LogGone) as error:
-                log.info("checkpoint put off: %s", error)
-
-    def _checkpoint(self, size: int) -> None:
-        connection = self.unit.connection
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        self._place.remember_change()
-        if size < 8 * CHECKPOINT_BYTES:
-            return
-        connection.execute("PRAGMA busy_timeout=50")
         try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-            self._place.remember_change()
+            self._place.check()
+            with self._locked():
+                try:
+                    self._checkpoints.run(self.unit.connection)
+                finally:
+                    self._place.remember_change()
+        except (sqlite3.Error, TreadleError, LogGone) as error:
+            log.info("checkpoint put off: %s", error)
 
     def _close_file(self) -> None:
         if self._unit is not None:

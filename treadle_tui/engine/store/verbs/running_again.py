@@ -12,6 +12,7 @@ from treadle_tui.engine.store.rows import (
     FAILED,
     FANNED_OUT,
     NOT_READY,
+    OUTPUTS_DROPPED,
     PENDING,
     REDUCE,
     SATISFIED,
@@ -32,6 +33,7 @@ from treadle_tui.engine.store.verbs.moves import (
     reopen_subtask,
     task_named,
 )
+from treadle_tui.engine.store.verbs.retaining import refuse_without_outputs
 
 
 def retry(unit: Unit, item_id: str, stage: str, by: str, subtask: str | None = None) -> None:
@@ -44,6 +46,7 @@ def retry(unit: Unit, item_id: str, stage: str, by: str, subtask: str | None = N
             remedy += "; to run a finished one again use rerun"
         raise InvalidTransition(item.id, label(unit, item, task), STATES[task.state], StageState.PENDING, remedy)
     refuse_removed(unit, item, task, PENDING)
+    refuse_without_outputs(unit, item, task, StageState.PENDING, {task.stage})
     unit.edit(item)
     item.flags &= ~CANCELLED_ITEM
     if task.sub:
@@ -96,9 +99,13 @@ def rerun(unit: Unit, item_id: str, stage: str, by: str) -> list[Lease]:
         remedy = "only a finished stage can be run again"
         raise InvalidTransition(item.id, label(unit, item, task), STATES[task.state], StageState.PENDING, remedy)
     refuse_removed(unit, item, task, PENDING)
+    shape = unit.shape_of(item)
+    again = {task.stage, *shape.behind(task.stage)}
+    refuse_without_outputs(unit, item, task, StageState.PENDING, again)
     unit.edit(item)
     item.flags &= ~CANCELLED_ITEM
-    shape = unit.shape_of(item)
+    if again.issuperset(shape.by_id):  # every output will be a new one
+        item.flags &= ~OUTPUTS_DROPPED
     moved = [task]
     for behind in shape.behind(task.stage):
         below = unit.stored_task(item.key, behind, 0)
