@@ -17,6 +17,7 @@ FLOORS = {
     "treadle_tui.engine": 0,
     "treadle_tui.board": 1,
     "treadle_tui.cli": 1,
+    "treadle_tui.demo": 1,
     "treadle_tui.widgets": 2,
     "treadle_tui.themes": 2,
     "treadle_tui.keymap": 2,
@@ -32,6 +33,7 @@ FORBIDDEN = {
     "treadle_tui.engine": {"textual", "rich", "click"},
     "treadle_tui.board": {"textual", "click"},
     "treadle_tui.cli": {"textual"},
+    "treadle_tui.demo": {"textual", "rich", "click"},
 }
 """What must not be imported there, not even within a function."""
 

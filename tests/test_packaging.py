@@ -116,3 +116,18 @@ def test_the_lower_bounds_are_those_that_were_tried() -> None:
     bounds = dict(re.fullmatch(r"([\w-]+)>=([\d.]+).*", line).groups() for line in PROJECT["dependencies"])  # type: ignore[union-attr]
 
     assert {name: tried.get(name) for name in bounds} == bounds
+
+
+def test_the_installed_program_shows_its_demonstration_and_leaves_nothing_behind(wheel: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pty", reason="pseudo-terminals are of another kind here")
+    from tests.acceptance.terminal import Terminal
+
+    (tmp_path / "tmp").mkdir()
+    environment = {"PYTHONPATH": str(wheel), "TREADLE_LOG": str(tmp_path / "log"), "TMPDIR": str(tmp_path / "tmp"), "NO_COLOR": "1"}
+
+    with Terminal([sys.executable, "-m", "treadle_tui", "--demo"], tmp_path, environment) as terminal:
+        terminal.wait_for(r"demonstration · invoices.*◆ 4\d waiting")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+
+    assert list((tmp_path / "tmp").iterdir()) == []

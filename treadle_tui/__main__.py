@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
     from treadle_tui.cli.settings_files import LoadedSettings
+    from treadle_tui.engine_host import OpensStore
 
 
-def start_screen(db: Path, workflows: LoadedWorkflows, reviewer: str, settings: LoadedSettings, attachment: str = "run") -> int:
+def start_screen(
+    db: Path,
+    workflows: LoadedWorkflows,
+    reviewer: str,
+    settings: LoadedSettings,
+    attachment: str = "run",
+    *,
+    open_store: OpensStore | None = None,
+    shown_as: str = "",
+) -> int:
     """Open the full screen on a database; the exit code once it is closed."""
     from treadle_tui.app import run_app
 
-    return run_app(db, workflows, reviewer, settings, attachment)
+    return run_app(db, workflows, reviewer, settings, attachment, open_store, shown_as)
 
 
 def main() -> None:

@@ -11,9 +11,18 @@ from treadle_tui.last_resort import LastResort
 if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
     from treadle_tui.cli.settings_files import LoadedSettings
+    from treadle_tui.engine_host import OpensStore
 
 
-def run_app(db: Path, loaded: LoadedWorkflows, reviewer: str, settings: LoadedSettings, attachment: str = "run") -> int:
+def run_app(
+    db: Path,
+    loaded: LoadedWorkflows,
+    reviewer: str,
+    settings: LoadedSettings,
+    attachment: str = "run",
+    open_store: OpensStore | None = None,
+    shown_as: str = "",
+) -> int:
     """Open the full screen on a database; the exit code once it is closed. `attachment`: a value of `board.standing.Attachment`.
 
     Garbage is not collected until the first rows are on the screen: nothing made so far is garbage, and looking for it takes 10 ms
@@ -30,9 +39,11 @@ def run_app(db: Path, loaded: LoadedWorkflows, reviewer: str, settings: LoadedSe
         loaded,
         reviewer,
         settings=settings,
+        open_store=open_store,
         last_resort=last_resort,
         attachment=Attachment(attachment),
-        state_folder=state_folder(),
+        state_folder=None if shown_as else state_folder(),
+        shown_as=shown_as,
     )
     app.run(mouse=settings.settings.mouse)
     last_resort.disarm()

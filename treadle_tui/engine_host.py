@@ -19,6 +19,7 @@ from treadle_tui.engine.errors import TreadleError
 
 if TYPE_CHECKING:
     from treadle_tui.engine import Engine, StateStore, Workflow
+    from treadle_tui.engine.clock import Clock
 
 T = TypeVar("T")
 log = logging.getLogger("treadle_tui.engine_host")
@@ -60,6 +61,7 @@ class EngineHost:
         explain: Callable[[BaseException], str] = str,
         head_start: float = 0.0,
         attachment: Attachment = Attachment.RUN,
+        clock: Clock | None = None,
     ) -> None:
         """`on_change` is called from the engine's thread; `explain` makes one sentence of an exception.
 
@@ -71,6 +73,7 @@ class EngineHost:
         self._explain = explain
         self._head_start = head_start
         self._attachment = attachment
+        self._clock = clock
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_stop = asyncio.Event()
@@ -198,7 +201,7 @@ class EngineHost:
         workflows = await in_daemon_thread(self._load_workflows)
         if self._attachment is Attachment.DECIDE:
             workflows = await self._unchanged(workflows)
-        async with Engine(self.store, workflows) as engine:
+        async with Engine(self.store, workflows, clock=self._clock) as engine:
             self._engine = engine
             self._stand(Phase.RUNNING if self._attachment is Attachment.RUN else Phase.ATTACHED)
             try:

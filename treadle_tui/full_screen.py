@@ -29,11 +29,13 @@ from treadle_tui.main_screens import BOARD, MAIN_SCREENS, MainScreenEntry, MainS
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.modal import HELP, PALETTE
 from treadle_tui.screens.too_small import TooSmall, is_too_small
+from treadle_tui.terminal_title import TerminalTitle
 from treadle_tui.themes import COLOURLESS_THEME, DEFAULT_THEME, THEMES, VARIABLE_DEFAULTS
 
 if TYPE_CHECKING:
     from treadle_tui.board.workflow_choice import WorkflowChoices
     from treadle_tui.cli.loader import LoadedWorkflows
+    from treadle_tui.engine.clock import Clock
     from treadle_tui.engine_host import OpensStore
     from treadle_tui.keymap import Refusal
     from treadle_tui.last_resort import LastResort
@@ -96,14 +98,18 @@ class TreadleApp(App[int]):
         last_resort: LastResort | None = None,
         attachment: Attachment = Attachment.RUN,
         state_folder: Path | None = None,
+        clock: Clock | None = None,
+        shown_as: str = "",
     ) -> None:
         """`open_store` is called in the engine's thread; by default it opens the SQLite file `db`, as the attachment allows.
 
         `last_resort` ends the process when an orderly end hangs; without one it may. `state_folder`: where it is kept how things
-        were shown; without one it is not.
+        were shown; without one it is not. `clock`: another time than the machine's. `shown_as`: what the header calls the database,
+        when that is not its path.
         """
         super().__init__()
         self.db = db
+        self.clock = clock
         self.loaded = loaded
         self.reviewer = reviewer
         self.loaded_settings = settings or LoadedSettings()
@@ -112,12 +118,13 @@ class TreadleApp(App[int]):
         self.attachment = attachment
         """What this terminal may do with the database."""
         self.state_folder = state_folder
-        self.board_screen = BoardScreen(str(db))
+        self.board_screen = BoardScreen(shown_as or str(db))
         self.workbench: Workbench | None = None
         """What works on the database; None until that is being opened."""
         self.main_screens = MainScreens(self, self.MAIN_SCREENS)
         """The screens on the number keys, the board first."""
         self._last_resort = last_resort
+        self._terminal_title = TerminalTitle(self._write_to_terminal) if self.settings.title else None
         self._is_leaving = False
         for theme in THEMES:
             self.register_theme(theme)
@@ -287,6 +294,15 @@ class TreadleApp(App[int]):
         """ctrl+c ends many programs; here it says which key does."""
         self.say("q leaves the program; everything finished is kept")
 
+    def show_title(self, waiting: int) -> None:
+        """Tell in the terminal's title how many reviews wait."""
+        if self._terminal_title is not None:
+            self._terminal_title.show(waiting)
+
+    def _write_to_terminal(self, sequence: str) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+
     # size -----------------------------------------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
@@ -328,6 +344,8 @@ class TreadleApp(App[int]):
 
     async def on_unmount(self) -> None:
         """However the screen ends, the engine ends in order."""
+        if self._terminal_title is not None:
+            self._terminal_title.put_back()
         await self._stop_working(self.return_code or 0)
 
     async def _stop_working(self, code: int) -> None:

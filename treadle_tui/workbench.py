@@ -62,6 +62,7 @@ class Workbench:
             self._sentence,
             _HEAD_START_SECONDS,
             app.attachment,
+            app.clock,
         )
         self._review_desk: ReviewDesk | None = None
         self._migration_desk: MigrationDesk | None = None
@@ -73,7 +74,7 @@ class Workbench:
         from treadle_tui.review_desk import ReviewDesk
 
         if self._review_desk is None:
-            self._review_desk = ReviewDesk(self.host, self._app.reviewer, self._workflow, utc_now, self._app.settings)
+            self._review_desk = ReviewDesk(self.host, self._app.reviewer, self._workflow, self.now, self._app.settings)
         return self._review_desk
 
     @property
@@ -107,7 +108,7 @@ class Workbench:
 
     def now(self) -> datetime:
         """The present moment."""
-        return utc_now()
+        return self._app.clock.now() if self._app.clock is not None else utc_now()
 
     def say(self, message: str) -> None:
         """Tell the person what has happened."""
@@ -238,6 +239,7 @@ class Workbench:
         self._counts = counts
         shown = tally(counts, self.board.question.workflow)
         self._app.main_screens.state(tally=shown, waiting=waiting)
+        self._app.show_title(waiting)
         self.board_screen.show_tally(shown)
         self._app.main_screens.totals_changed(counts, waiting)
         if not shown.items and any(tally(counts, name).items for name in counts):
@@ -266,7 +268,7 @@ class Workbench:
 
         key = self.board.cursor
         row = self.board.window.held(key.item_id) if key else None
-        found = await find_waiting(self._store, self.board, row.key if row else 0, direction, to_ms(utc_now()))
+        found = await find_waiting(self._store, self.board, row.key if row else 0, direction, to_ms(self.now()))
         stage = waiting_stage(found[0], self.board.stages) if found else None
         if found is None or stage is None:
             self._app.say("nothing here waits for you")
@@ -355,7 +357,7 @@ class Workbench:
         if subject is None or not subject.is_waiting:
             self._app.say(self._desk.settled_words(subject) if subject else f"{item_id} is gone")
             return
-        decision = await self._app.push_screen_wait(ReviewModal(subject))
+        decision = await self._app.push_screen_wait(ReviewModal(subject, self.now))
         if decision is not None:
             self._carry_out(subject, decision)
 
@@ -396,7 +398,7 @@ class Workbench:
         from treadle_tui.engine.selection import Aspect, Condition, Selection
 
         condition = Condition(Aspect.ID, (text,)) if set(text) & set("*?") else Condition(Aspect.WORD, (text,))
-        keys = await self._store.select(Selection(conditions=(condition,)), int(utc_now().timestamp() * 1000), limit)
+        keys = await self._store.select(Selection(conditions=(condition,)), int(self.now().timestamp() * 1000), limit)
         found = await self._store.ids_of(keys)
         exact = await self._store.get_item(text)
         return list(dict.fromkeys([exact.id, *found] if exact is not None else found))[:limit]

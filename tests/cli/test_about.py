@@ -165,3 +165,12 @@ def test_a_file_lying_about_shadows_nothing_that_is_installed(folder: Path) -> N
     done = program("--version", cwd=folder)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [["--demo", "--db", "x.db"], ["--demo", "list"], ["--demo", "--read-only"]], ids=" ".join)
+def test_the_demonstration_is_a_full_screen_on_a_database_of_its_own(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code = run_command_line(arguments, lambda *_: pytest.fail("a screen was started"))
+
+    assert code == 2
+    assert "--demo" in capsys.readouterr().err
+    assert not Path("x.db").exists()

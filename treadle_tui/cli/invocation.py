@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
     from treadle_tui.cli.settings_files import LoadedSettings
 
-    StartScreen = Callable[[Path, LoadedWorkflows, str, LoadedSettings, str], int]
+    StartScreen = Callable[..., int]
+    """Called with database, workflows, reviewer, settings and how to attach; `open_store=` when there is another way to open it."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

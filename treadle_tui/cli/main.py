@@ -5,6 +5,7 @@ Verbs import what they need when they run, so that `--help` costs little more th
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -59,17 +60,19 @@ class _Verbs(click.Group):
 )
 @click.version_option(__version__, prog_name="treadle-tui", message="%(prog)s %(version)s")
 @shared_options(hidden=False)
+@click.option("--demo", is_flag=True, help="Show what it is like: an invented pipeline in a temporary database.")
 @click.option("--no-engine", is_flag=True, help="The full screen runs no stages here: others do, and a person decides.")
 @click.option("--read-only", is_flag=True, help="The full screen changes nothing and runs nothing: it only looks.")
 @click.pass_context
-def command_line(context: click.Context, no_engine: bool, read_only: bool) -> None:
+def command_line(context: click.Context, demo: bool, no_engine: bool, read_only: bool) -> None:
     """Run work items through stages, some of which wait for a person, and decide those from the terminal."""
-    context.ensure_object(Invocation).attachment = "read" if read_only else "decide" if no_engine else "run"
-    if context.invoked_subcommand is not None and (no_engine or read_only):
-        option = "--read-only" if read_only else "--no-engine"
+    invocation = context.ensure_object(Invocation)
+    invocation.attachment = "read" if read_only else "decide" if no_engine else "run"
+    if context.invoked_subcommand is not None and (no_engine or read_only or demo):
+        option = "--read-only" if read_only else "--no-engine" if no_engine else "--demo"
         raise BadInput(f"{option} is about the full screen; leave it out before a verb: only `run` runs stages")
     if context.invoked_subcommand is None:
-        context.exit(_open_screen(context.ensure_object(Invocation)))
+        context.exit(_open_demo(invocation) if demo else _open_screen(invocation))
 
 
 for verb in (items.add, headless.run, items.list_items, items.show, reviews.reviews, reviews.approve, reviews.reject, items.retry):
@@ -86,11 +89,7 @@ def _open_screen(invocation: Invocation) -> int:
     from treadle_tui.cli.database import allow_writing, require_existing
 
     db = invocation.database
-    if not _is_terminal():
-        raise BadInput(
-            "the full screen needs a terminal; without one there are verbs, for example: "
-            f"treadle-tui --db {db} run, or: treadle-tui --db {db} list"
-        )
+    _require_terminal(f"without one there are verbs, for example: treadle-tui --db {db} run, or: treadle-tui --db {db} list")
     if invocation.attachment == "read":
         require_existing(db)
     else:
@@ -98,6 +97,24 @@ def _open_screen(invocation: Invocation) -> int:
     assert invocation.start_screen is not None
     settings = invocation.settings(complains=False)
     return invocation.start_screen(db, invocation.workflows(), invocation.reviewer, settings, invocation.attachment)
+
+
+def _open_demo(invocation: Invocation) -> int:
+    if invocation.db or invocation.attachment != "run":
+        raise BadInput("--demo makes a database of its own and works in it; leave --db, --no-engine and --read-only out")
+    _require_terminal("the demonstration is nothing without one")
+    assert invocation.start_screen is not None
+    settings = invocation.settings(complains=False)
+    from treadle_tui.demo.showing import temporary_showing
+
+    start = functools.partial(invocation.start_screen, reviewer=invocation.reviewer, settings=settings, shown_as="demonstration")
+    with temporary_showing() as showing:
+        return start(showing.db, showing.workflows, open_store=showing.open_store)
+
+
+def _require_terminal(otherwise: str) -> None:
+    if not _is_terminal():
+        raise BadInput(f"the full screen needs a terminal; {otherwise}")
 
 
 def _is_terminal() -> bool:

@@ -39,7 +39,7 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteReten
     May be asked from any event loop of the process. Several processes may have the file open.
     """
 
-    def __init__(self, path: Path, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
+    def __init__(self, path: Path, synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL") -> None:
         self.path = path
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._questions = Questions()
@@ -50,10 +50,11 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteReten
         self._is_closed = False
 
     @staticmethod
-    def open(path: str | Path, *, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Opening:
+    def open(path: str | Path, *, synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL") -> Opening:
         """The opened store: await it, or use it as `async with`. Creates the file, or adds its tables to an existing database.
 
-        ":memory:" is a private temporary file, removed on close. `synchronous="NORMAL"` gives up the last commits in a power cut.
+        ":memory:" is a private temporary file, removed on close. `synchronous="NORMAL"` gives up the last commits in a power cut,
+        "OFF" perhaps the whole file: for files that are thrown away.
 
         Raises: `StoreCorrupt` for what is no database, or not ours; `StoreTooNew`; `StoreLocked`; `StoreError`.
         """
@@ -146,7 +147,7 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteReten
 class Opening:
     """A store that is being opened: await it, or use it as `async with`."""
 
-    def __init__(self, path: str | Path, synchronous: Literal["FULL", "NORMAL"]) -> None:
+    def __init__(self, path: str | Path, synchronous: Literal["FULL", "NORMAL", "OFF"]) -> None:
         self._path = path
         self._synchronous = synchronous
         self._store: SqliteStateStore | None = None
