@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from treadle_tui.cli.verbs import VERBS
+
 HEAVY = {"textual", "networkx", "pydantic", "cyclonedx", "hypothesis", "IPython"}
 NOT_FOR_HELP = HEAVY | {"rich", "asyncio", "aiosqlite", "msgspec", "sqlite3", "platformdirs"}
 RICH_CELLS = {"rich", "rich.cells", "rich._extension", "rich._cell_widths"}
 """How wide a character is: Rich's table of widths, and nothing of what draws."""
 
-VERBS = ("add", "run", "list", "show", "reviews", "approve", "reject", "retry", "events", "workflows", "info", "backup", "retain", "share")
 
 RUN = """
 import sys
@@ -46,6 +47,21 @@ def test_importing_the_engine_imports_no_screen() -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
 def test_help_imports_little_more_than_click(arguments: list[str]) -> None:
     assert of_packages(imported_by(RUN.format(arguments=arguments)), NOT_FOR_HELP) == set()
+
+
+FOR_HELP = {
+    "treadle_tui",
+    "treadle_tui.cli",
+    *(f"treadle_tui.cli.{name}" for name in ("main", "verbs", "failures", "invocation", "output")),
+}
+
+
+@pytest.mark.parametrize(("arguments", "more"), [(["--help"], []), (["--version"], []), (["list", "--help"], ["treadle_tui.cli.items"])])
+def test_help_imports_of_the_program_only_what_it_prints(arguments: list[str], more: list[str]) -> None:
+    modules = imported_by(RUN.format(arguments=arguments))
+
+    assert of_packages(modules, {"treadle_tui"}) <= FOR_HELP | set(more)
+    assert {module.partition(".")[0] for module in modules} - sys.stdlib_module_names - {"treadle_tui", "click", "org"} == set()
 
 
 @pytest.fixture(scope="module")

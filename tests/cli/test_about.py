@@ -12,6 +12,7 @@ from tests.cli.conftest import Call, program
 from treadle_tui import __version__
 from treadle_tui.cli.main import run_command_line
 from treadle_tui.cli.settings import Settings
+from treadle_tui.cli.verbs import VERBS
 
 
 def test_workflows_are_listed_with_what_add_takes_and_where_they_are_from(treadle: Call, folder: Path) -> None:
@@ -174,3 +175,13 @@ def test_the_demonstration_is_a_full_screen_on_a_database_of_its_own(arguments: 
     assert code == 2
     assert "--demo" in capsys.readouterr().err
     assert not Path("x.db").exists()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_where_the_list_of_verbs_says(treadle: Call, verb: str) -> None:
+    answer = treadle(verb, "--help")
+
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith(f"Usage: treadle-tui {verb} ")
+    assert f"{verb} " in treadle("--help").out
+    assert VERBS[verb].about in treadle("--help").out

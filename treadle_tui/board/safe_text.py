@@ -80,7 +80,7 @@ def _safe_control(point: int) -> str:
 
 def width_of(text: str) -> int:
     """Terminal cells that safe text takes."""
-    return cell_len(text)
+    return len(text) if text.isascii() else cell_len(text)
 
 
 @lru_cache(maxsize=8192)
@@ -88,7 +88,7 @@ def fit(text: str, width: int) -> str:
     """Safe text in exactly `width` cells: padded with spaces, or cut with `…`."""
     if width <= 0:
         return ""
-    taken = cell_len(text)
+    taken = width_of(text)
     if taken <= width:
         return text + " " * (width - taken)
     head, cells = _head(text, width - 1)
@@ -97,7 +97,7 @@ def fit(text: str, width: int) -> str:
 
 def shorten(text: str, width: int) -> str:
     """Safe text in at most `width` cells, cut with `…`; not padded."""
-    return text if cell_len(text) <= width else fit(text, width).rstrip(" ")
+    return text if width_of(text) <= width else fit(text, width).rstrip(" ")
 
 
 def shorten_middle(text: str, width: int) -> str:

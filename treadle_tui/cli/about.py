@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from treadle_tui.engine.workflow import Workflow
 
 
-@click.command(short_help="List the workflows that were found.")
+@click.command()
 @shared_options()
 @json_option
 @pass_invocation
@@ -39,7 +39,7 @@ def workflows(invocation: Invocation, as_json: bool) -> None:
         say(f"! {problem}")
 
 
-@click.command(short_help="Print every path and every setting.")
+@click.command()
 @shared_options()
 @json_option
 @pass_invocation

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
 
 
-@click.command(short_help="Check workflow files without running anything of them.")
+@click.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @shared_options()
 @json_option
@@ -57,7 +57,7 @@ def _loaded(invocation: Invocation, files: tuple[Path, ...]) -> LoadedWorkflows:
         return LoadedWorkflows(places).load()
 
 
-@click.command(short_help="Write a commented file to start a workflow from.")
+@click.command()
 @click.argument("name")
 @click.option("--toml", "as_toml", is_flag=True, help="A definition in TOML instead of Python.")
 @click.option("--from", "origin", metavar="WORKFLOW", help="A copy of a workflow that comes with the program, for example licences.")
@@ -107,7 +107,7 @@ def _write(folder: Path, files: dict[str, str]) -> list[Path]:
     return list(paths)
 
 
-@click.command(short_help="Print the JSON Schema of definition files.")
+@click.command()
 def schema() -> None:
     """Print the JSON Schema of .toml and .json definitions, for editors that complete and check by one."""
     from treadle_tui.cli.output import say_json

@@ -39,7 +39,7 @@ LOOK_SECONDS = 0.25
 """Between two looks at what has changed: often enough to look alive, and next to no work."""
 
 
-@click.command(short_help="Run what is ready, without the screen.")
+@click.command()
 @click.option(
     "--until",
     type=click.Choice(["idle"]),

@@ -15,7 +15,7 @@ _DETAILS = ("error", "reason", "message", "by", "when")
 """Fields of events that say why or who, in the order in which the first of them is shown."""
 
 
-@click.command(short_help="Print what happened.")
+@click.command()
 @click.option("--since", type=click.IntRange(min=0), default=0, help="Only events after this number.")
 @click.option("--item", help="Only events of this item.")
 @shared_options()

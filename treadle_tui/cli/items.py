@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from treadle_tui.engine.status import Cell, ItemRow
     from treadle_tui.engine.workflow import Workflow
 
+TELLING = ("failed", "awaiting_review", "retry_wait", "running", "cancelled")
+"""States worth a word, in the order in which a person wants to know them."""
 STATES = ("pending", "running", "retry_wait", "awaiting_review", "completed", "skipped", "failed", "cancelled")
 
 
-@click.command(short_help="Add what a workflow's source yields.")
+@click.command()
 @click.argument("workflow")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT]...")
 @click.option("--priority", type=int, default=0, show_default=True, help="Items with a higher number start first.")
@@ -70,7 +72,7 @@ def _submit(db: Path, workflow: Workflow, items: list[Any], priority: int) -> tu
     return with_engine(db, [workflow], submit)
 
 
-@click.command(name="list", short_help="List work items and their stages.")
+@click.command(name="list")
 @click.option("--workflow", help="Only items of this workflow.")
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only items with a stage in this state; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many.")
@@ -99,7 +101,7 @@ def list_items(invocation: Invocation, workflow: str | None, states: tuple[str, 
         say(f"… {left} more: --offset {offset + len(page.rows)}")
 
 
-@click.command(short_help="Show all there is about one item.")
+@click.command()
 @click.argument("item")
 @click.option("--outputs", is_flag=True, help="Show also what stages and subtasks have returned.")
 @shared_options()
@@ -118,7 +120,7 @@ def show(invocation: Invocation, item: str, outputs: bool, as_json: bool) -> Non
         _say_report(report, outputs)
 
 
-@click.command(short_help="Run a failed stage again.")
+@click.command()
 @click.argument("item")
 @click.argument("stage")
 @click.option("--subtask", help="Only this subtask of a fan-out.")
@@ -155,8 +157,11 @@ def _marks(row: ItemRow, stage_names: Mapping[str, list[str]]) -> str:
 
 def _standing(row: ItemRow) -> str:
     """What a person wants to know first: what failed, what waits for them, what runs."""
-    telling = ("failed", "awaiting_review", "retry_wait", "running", "cancelled")
-    named = [(state, name) for state in telling for name, cell in row.cells.items() if state in _states_of(cell)]
+    found: dict[str, list[str]] = {}
+    for name, cell in row.cells.items():
+        for state in _states_of(cell):
+            found.setdefault(state, []).append(name)
+    named = [(state, name) for state in TELLING for name in found.get(state, ())]
     if row.state.value != "active":
         return ", ".join([row.state.value, *(f"{name} {state.replace('_', ' ')}" for state, name in named)])
     return ", ".join(f"{name} {state.replace('_', ' ')}" for state, name in named) or "ready"
@@ -164,6 +169,8 @@ def _standing(row: ItemRow) -> str:
 
 def _states_of(cell: Cell) -> set[str]:
     """The stage's own state, and what its subtasks wait for or failed with."""
+    if not cell.subtasks_by_state:
+        return {cell.state.value}
     return {cell.state.value, *(state.value for state in cell.subtasks_by_state if state.value in ("awaiting_review", "failed"))}
 
 

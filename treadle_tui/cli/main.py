@@ -1,6 +1,6 @@
-"""The program's command line: its verbs put together, and the one place where whatever happens becomes an exit code.
+"""The program's command line: what comes before a verb, and the one place where whatever happens becomes an exit code.
 
-Verbs import what they need when they run, so that `--help` costs little more than click itself.
+Verbs are imported when they are asked for (`verbs.py`), so that `--help` costs little more than click itself.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from treadle_tui import __version__
-from treadle_tui.cli import about, backup, definitions, headless, history, items, retain, reviews, share
 from treadle_tui.cli.failures import EXIT_BAD_INPUT, EXIT_BROKEN_PIPE, BadInput, complain, report
 from treadle_tui.cli.invocation import Invocation, shared_options
+from treadle_tui.cli.verbs import NobodyReads, Verbs
 
 if TYPE_CHECKING:
     from treadle_tui.cli.invocation import StartScreen
@@ -27,33 +27,8 @@ Exit codes: 0 it worked; 1 it did not, for example because somebody else decided
 2 the input was wrong and the database is as it was; 130 and 143 stopped by ctrl+c and by SIGTERM."""
 
 
-class _NobodyReads(Exception):
-    """Whoever read the output has gone. Of another kind than BrokenPipeError, which click answers by itself."""
-
-
-class _Verbs(click.Group):
-    """Lists verbs in the order in which they are used, and names the nearest one for a slip."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise _NobodyReads from error
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from treadle_tui.engine.errors import nearest
-
-            raise BadInput(f"no verb is called {name!r}; {nearest(name, self.commands)}")
-        return super().resolve_command(ctx, args)
-
-
 @click.group(
-    cls=_Verbs,
+    cls=Verbs,
     invoke_without_command=True,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -73,16 +48,6 @@ def command_line(context: click.Context, demo: bool, no_engine: bool, read_only:
         raise BadInput(f"{option} is about the full screen; leave it out before a verb: only `run` runs stages")
     if context.invoked_subcommand is None:
         context.exit(_open_demo(invocation) if demo else _open_screen(invocation))
-
-
-for verb in (items.add, headless.run, items.list_items, items.show, reviews.reviews, reviews.approve, reviews.reject, items.retry):
-    command_line.add_command(verb)
-for verb in (history.events, about.workflows, about.info):
-    command_line.add_command(verb)
-for verb in (backup.backup, retain.retain, share.share):
-    command_line.add_command(verb)
-for verb in (definitions.new, definitions.check, definitions.schema):
-    command_line.add_command(verb)
 
 
 def _open_screen(invocation: Invocation) -> int:
@@ -130,7 +95,7 @@ def run_command_line(arguments: Sequence[str], start_screen: StartScreen) -> int
     try:
         code = _outcome(arguments, invocation)
         sys.stdout.flush()
-    except (BrokenPipeError, _NobodyReads):
+    except (BrokenPipeError, NobodyReads):
         _silence_standard_output()
         return EXIT_BROKEN_PIPE
     except Exception as error:

@@ -47,7 +47,7 @@ def limit_options(command: F) -> F:
     return command
 
 
-@click.command(short_help="Say what the database keeps, and for how long.")
+@click.command()
 @click.argument("workflow", required=False)
 @limit_options
 @click.option("--as-others", is_flag=True, help="Let WORKFLOW follow the policy of all workflows again.")

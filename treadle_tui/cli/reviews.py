@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from treadle_tui.engine.status import PendingReview
 
 
-@click.command(short_help="List what waits for a person.")
+@click.command()
 @click.option("--workflow", help="Only reviews of this workflow.")
 @shared_options()
 @json_option
@@ -45,7 +45,7 @@ def reviews(invocation: Invocation, workflow: str | None, as_json: bool) -> None
         say_table(("AGE", "ITEM", "STAGE", "SUMMARY"), rows)
 
 
-@click.command(short_help="Approve what an item waits for.")
+@click.command()
 @click.argument("item")
 @click.argument("stage", required=False)
 @click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
@@ -63,7 +63,7 @@ def approve(
     _decide(invocation, item, stage, subtask, Approve(by=invocation.reviewer, note=note), if_version, as_json)
 
 
-@click.command(short_help="Reject what an item waits for.")
+@click.command()
 @click.argument("item")
 @click.argument("stage", required=False)
 @click.option("--reason", required=True, help="Why; it becomes the error of the stage.")

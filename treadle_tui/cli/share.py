@@ -15,7 +15,7 @@ FOLDER_BITS = 0o2770
 """Read, write and enter for owner and group; what is made in it belongs to the group."""
 
 
-@click.command(short_help="Let the accounts of a group work on the database.")
+@click.command()
 @click.argument("group")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 @shared_options()

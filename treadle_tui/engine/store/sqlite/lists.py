@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from array import array
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import json
 
@@ -12,7 +13,7 @@ from treadle_tui.engine.selection import Selection, in_states
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.status import ItemRow
 from treadle_tui.engine.store import views
-from treadle_tui.engine.store.rows import STATES, Item, Task
+from treadle_tui.engine.store.rows import STATES, Item
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.sqlite.columns import Question, item_from_row
 from treadle_tui.engine.store.sqlite.selecting import Sql, chosen, ordered
@@ -107,7 +108,7 @@ class ListQuestions:
         shapes = yield from self.shapes()
         rows = yield (f"WITH chosen AS (SELECT {_ITEM} {source.text})" + _ROWS, source.parameters)
         items: dict[int, Item] = {}
-        cells: dict[int, dict[int, Task]] = {}
+        cells: dict[int, dict[int, Any]] = {}
         subtasks: dict[tuple[int, int], dict[StageState, int]] = {}
         for row in rows:
             key, stage, is_subtask, state = row[0], row[8], row[9], row[10]
@@ -118,14 +119,12 @@ class ListQuestions:
             if is_subtask:
                 subtasks.setdefault((key, stage), {})[STATES[state]] = row[17]
                 continue
-            task = Task(key, stage)
-            task.state, task.attempt, task.version, task.updated_at, task.subs, task.started_at, task.completed_at = row[10:17]
-            cells.setdefault(key, {})[stage] = task
+            cells.setdefault(key, {})[stage] = row[10:17]
         return [
             views.item_row(
                 item,
                 shapes[item.workflow],
-                {stage: views.cell(task, subtasks.get((key, stage), {})) for stage, task in cells.get(key, {}).items()},
+                {stage: views.cell_of(subtasks.get((key, stage), {}), *columns) for stage, columns in cells.get(key, {}).items()},
             )
             for key, item in items.items()
         ]
