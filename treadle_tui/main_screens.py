@@ -61,10 +61,18 @@ def _graph(workbench: Workbench) -> MainScreen:
     return GraphScreen(GraphDesk(workbench))
 
 
+def _events(workbench: Workbench) -> MainScreen:
+    from treadle_tui.event_desk import EventDesk
+    from treadle_tui.screens.events_screen import EventsScreen
+
+    return EventsScreen(EventDesk(workbench))
+
+
 MAIN_SCREENS: tuple[MainScreenEntry, ...] = (
     MainScreenEntry("1", "dashboard", "Dashboard", "How the workflow stands, on one page", _dashboard),
     MainScreenEntry("2", BOARD, "Board", "Items × stages, live", _board),
     MainScreenEntry("4", "graph", "Graph", "The workflow as a picture, with live counts", _graph),
+    MainScreenEntry("5", "events", "Events", "What has happened, and the board as it was", _events),
 )
 """In the order of their keys."""
 

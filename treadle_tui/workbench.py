@@ -122,6 +122,14 @@ class Workbench:
         """The workflow of that name, when its file was found."""
         return self._workflows.get(name)
 
+    def show_event(self, seq: int) -> None:
+        """Put the log's cursor on an event, if the log is what is in front."""
+        from treadle_tui.screens.events_screen import EventsScreen
+
+        front = self._app.main_screens.front
+        if isinstance(front, EventsScreen):
+            front.go_to(seq)
+
     def change(self, ask: Callable[[Engine], Awaitable[None]], words: str) -> None:
         """Have the engine change something, and say so once it has."""
         self.work(self._change(ask, words), "change", is_exclusive=False)
