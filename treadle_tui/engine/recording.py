@@ -16,7 +16,7 @@ from treadle_tui.engine.attempt_pool import AttemptPool
 from treadle_tui.engine.errors import StoreCorrupt, StoreError
 from treadle_tui.engine.rooms import Limits
 from treadle_tui.engine.running import RunningAttempt
-from treadle_tui.engine.store.results import Claim, Ended, Move, Result
+from treadle_tui.engine.store.results import Claim, Ended, Move, Result, is_plain
 from treadle_tui.engine.store.transactional import TransactionalStore
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ STORE_PAUSES = (0.1, 0.5, 2.0, 5.0)
 BATCH = 256
 """Attempts recorded by one call: while the store writes these, the engine runs what the last call set free."""
 
+_HasEnded = tuple[AttemptPool, RunningAttempt, Result]
 Begin = Callable[[AttemptPool, Sequence[Claim]], None]
 
 
@@ -91,7 +92,7 @@ class Recorder:
         self._shapes = shapes
         self._begin = begin
         self._recorded = recorded
-        self._ended: list[tuple[AttemptPool, RunningAttempt, Ended]] = []
+        self._ended: list[_HasEnded] = []
         self._in_hand: list[RunningAttempt] = []
         """Those whose results are being recorded."""
         self._task: asyncio.Task[None] | None = None
@@ -99,7 +100,7 @@ class Recorder:
     def ended(self, pool: AttemptPool, attempt: RunningAttempt, result: Result) -> None:
         """An attempt has ended: record it soon."""
         attempt.flush(self._now())
-        self._ended.append((pool, attempt, Ended(attempt.claim, result)))
+        self._ended.append((pool, attempt, result))
         if self._task is None:
             self._task = asyncio.create_task(self._record_what_ended(), name="treadle recorder")
 
@@ -125,16 +126,18 @@ class Recorder:
             while self._ended:
                 batch, self._ended = self._ended[:BATCH], self._ended[BATCH:]
                 self._in_hand = [attempt for _, attempt, _ in batch]
-                plain = [each for each in batch if each[2].is_plain]
-                others = [each for each in batch if not each[2].is_plain]
+                plain: list[_HasEnded] = []
+                others: list[_HasEnded] = []
+                for each in batch:
+                    (plain if is_plain(each[1].claim, each[2]) else others).append(each)
                 if plain:
                     others += await self._record_plainly(plain)
                 if others:
                     one, *more = others
                     if more:
-                        await asyncio.gather(*(self._record_one(attempt, ended.result) for _, attempt, ended in others))
+                        await asyncio.gather(*(self._record_one(attempt, result) for _, attempt, result in others))
                     else:
-                        await self._record_one(one[1], one[2].result)
+                        await self._record_one(one[1], one[2])
                     self._recorded([attempt for _, attempt, _ in others], True)
                 self._in_hand = []
         finally:
@@ -142,9 +145,7 @@ class Recorder:
 
     # --- many at once -----------------------------------------------------------------------------------------------
 
-    async def _record_plainly(
-        self, batch: list[tuple[AttemptPool, RunningAttempt, Ended]]
-    ) -> list[tuple[AttemptPool, RunningAttempt, Ended]]:
+    async def _record_plainly(self, batch: list[_HasEnded]) -> list[_HasEnded]:
         """Record ordinary completions in one call, and begin what it claimed; those that must be recorded one by one after all."""
         worker = batch[0][1].worker
         if any(attempt.worker != worker or attempt.is_called_off for _, attempt, _ in batch):
@@ -153,18 +154,18 @@ class Recorder:
         shapes = self._shapes()
         wanted: list[Ended] = []
         pools: dict[int, AttemptPool] = {}
-        for pool, attempt, ended in batch:
+        for pool, attempt, result in batch:
             claim = attempt.claim
             self._limits.ended(claim.stage)
             attempt.is_counted = False
             shape = shapes.get(claim.workflow)
             stage = None if shape is None or not pool.is_open else shape.by_id.get(claim.stage)
+            onward: Sequence[int] = ()
             if stage is not None and stage.dependents:
                 onward = [dependent for dependent in stage.dependents if self._limits.take_room(dependent, now)]
                 if onward:
-                    ended = ended._replace(onward=onward)
                     pools[claim.key[0]] = pool
-            wanted.append(ended)
+            wanted.append(Ended(claim, result, onward))
         contenders = [room.stage for room in self._limits.stage_rooms()]
         fingerprints = {shape.id: shape.fingerprint for shape in shapes.values()}
         try:

@@ -119,17 +119,16 @@ class Ended(NamedTuple):
     onward: Sequence[int] = ()
     """Dependents, by stage number, that may be claimed in the same transaction if they become ready."""
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is the ordinary case, which a store may record set-wise: a stage's first attempt that just completed."""
-        claim, result = self.claim, self.result
-        return (
-            result.move is Move.COMPLETE
-            and claim.attempt == 1
-            and claim.work is Work.STAGE
-            and not (result.summary or result.verdict or result.feedback or result.statements or result.error or claim.extra)
-            and result.outcome == "completed"
-        )
+
+def is_plain(claim: Claim, result: Result) -> bool:
+    """Whether it is the ordinary case, which a store may record set-wise: a stage's first attempt that just completed."""
+    return (
+        result.move is Move.COMPLETE
+        and claim.attempt == 1
+        and claim.work is Work.STAGE
+        and not (result.summary or result.verdict or result.feedback or result.statements or result.error or claim.extra)
+        and result.outcome == "completed"
+    )
 
 
 class StageRoom(Record, frozen=True, kw_only=True):

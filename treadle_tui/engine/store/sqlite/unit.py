@@ -25,7 +25,7 @@ from treadle_tui.engine.store.unit import Unit
 
 BIG_OUTPUT = 64 * 1024
 """Bytes above which an output is kept compressed, under its hash, in a table of its own."""
-CACHED_ROWS = 20_000
+CACHED_ROWS = 10_000
 """Items, tasks and attempts kept between transactions; beyond that all are let go and read again when asked for."""
 
 _TASK_SELECT = f"SELECT {', '.join(TASK_COLUMNS)}, detail FROM treadle_tasks"
