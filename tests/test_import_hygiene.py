@@ -56,7 +56,10 @@ FOR_HELP = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "more"), [(["--help"], []), (["--version"], []), (["list", "--help"], ["treadle_tui.cli.items"])])
+@pytest.mark.parametrize(
+    ("arguments", "more"),
+    [(["--help"], []), (["--version"], []), (["list", "--help"], ["treadle_tui.cli.items", "treadle_tui.cli.completing"])],
+)
 def test_help_imports_of_the_program_only_what_it_prints(arguments: list[str], more: list[str]) -> None:
     modules = imported_by(RUN.format(arguments=arguments))
 

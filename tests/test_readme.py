@@ -118,6 +118,12 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     found["events"] = next(json.loads(line) for line in ask("events").splitlines() if "StageCompleted" in line)
     found["approve, reject"] = json.loads(ask("reject 'click 8.5.1' --reason no"))
     found["retry"] = json.loads(ask("retry 'click 8.5.1' judge"))
+    found |= {verb: json.loads(ask(verb)) for verb in ("graph", "stats")}
+    shell(".venv/bin/treadle-tui --db work.db run --until idle", folder)
+    found["request-changes"] = json.loads(ask("request-changes 'click 8.5.1' --feedback more"))
+    found["rerun"] = json.loads(ask("rerun 'click 8.5.1' metadata"))
+    found["pause, resume, cancel, delete"] = json.loads(ask("pause 'click 8.5.1'"))
+    found["completion"] = json.loads(ask("completion bash"))
     return found
 
 
@@ -128,9 +134,13 @@ SECTIONS = {
 }
 
 
-@pytest.mark.parametrize(
-    "verb", ["add", "list", "show", "reviews", "approve, reject", "retry", "run", "events", "workflows", "info", "check", "new"]
+VERBS = (
+    *("add", "list", "show", "reviews", "approve, reject", "retry", "run", "events", "workflows", "info", "check", "new"),
+    *("request-changes", "rerun", "pause, resume, cancel, delete", "graph", "stats", "completion"),
 )
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_the_json_shown_in_the_docs_has_the_names_of_the_real_one(verb: str, answers: dict[str, Any]) -> None:
     shown, real = SECTIONS[verb], answers[verb]
 
@@ -138,7 +148,7 @@ def test_the_json_shown_in_the_docs_has_the_names_of_the_real_one(verb: str, ans
     assert missing_in(keys_of(shown), keys_of(real)) == []
 
 
-OPEN = {"stages", "attempts", "subtasks", "data", "output", "licences", "details"}
+OPEN = {"workflows", "reviewers", "stages", "attempts", "subtasks", "data", "output", "licences", "details"}
 """Names under which any names may stand: of stages, states, fields of an item."""
 
 
@@ -157,4 +167,4 @@ def missing_in(wanted: Any, there: Any, path: str = "") -> list[str]:
 def test_every_verb_is_in_the_docs() -> None:
     from treadle_tui.cli.verbs import VERBS
 
-    assert {verb for verb in VERBS if f"| `{verb}" not in PAGE} == set()
+    assert {verb for verb in VERBS if f"`{verb}" not in PAGE} == set()

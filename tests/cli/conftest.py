@@ -122,14 +122,14 @@ def no_screen(*_: object) -> int:
 
 def program(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
     """The program in a process of its own, without a terminal."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | ({} if "input" in options else {"stdin": subprocess.DEVNULL})
     return subprocess.run(
         [sys.executable, "-m", "treadle_tui", *arguments],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
-        stdin=subprocess.DEVNULL,
         text=True,
         timeout=120,
-        **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options),
+        **(streams | options),
     )
 
 

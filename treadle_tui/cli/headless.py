@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from treadle_tui.cli.completing import complete_workflows
+from treadle_tui.cli.failures import BadInput, complain
 from treadle_tui.cli.invocation import Invocation, json_option, shared_options
 
 if TYPE_CHECKING:
     import asyncio
 
+    from treadle_tui.cli.watching import Watch
     from treadle_tui.engine import SqliteStateStore
     from treadle_tui.engine.states import StageState
     from treadle_tui.engine.workflow import Workflow
@@ -46,33 +49,58 @@ LOOK_SECONDS = 0.25
     help="Stop when nothing runs, is ready or waits for a retry. Without it the program goes on until it is stopped.",
 )
 @click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True, help="At most so many stages at once.")
+@click.option(
+    "--watch",
+    "folders",
+    metavar="FOLDER",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Add what appears in this folder, as `add WORKFLOW FOLDER` would; may be repeated.",
+)
+@click.option("--workflow", help="The workflow for --watch; that of the database, when it has one.", shell_complete=complete_workflows)
 @click.option("--quiet", is_flag=True, help="Print only the result.")
 @shared_options()
 @json_option
 @click.pass_context
-def run(context: click.Context, until: str | None, concurrency: int, quiet: bool, as_json: bool) -> None:
+def run(
+    context: click.Context,
+    until: str | None,
+    concurrency: int,
+    folders: tuple[Path, ...],
+    workflow: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Run what is ready, without the screen. ctrl+c stops in good order: what was running is handed back and runs again later."""
     import asyncio
 
+    from treadle_tui.cli import reading
     from treadle_tui.cli.database import require_existing
-    from treadle_tui.cli.failures import complain
+    from treadle_tui.cli.watching import watches
 
     invocation = context.ensure_object(Invocation)
     db = invocation.database
-    require_existing(db)
+    if folders and until:
+        raise BadInput("--watch goes on until it is stopped, and --until idle ends: give one of them")
+    if not (folders and workflow):
+        require_existing(db)  # else the first file that appears makes it
     found = invocation.loaded_workflows()
+    watched = watches(folders, workflow, found, list(reading.graphs(db)) if folders and not workflow else [])
     for problem in found.problems:
         complain(f"left out: {problem}")
     reporter = _silent if as_json or quiet else _bar if sys.stdout.isatty() else _lines
-    signal_number, counts = asyncio.run(_run(db, found.workflows, until == "idle", concurrency, reporter))
+    signal_number, counts = asyncio.run(_run(db, found.workflows, until == "idle", concurrency, reporter, watched))
     _say_result(db, counts, signal_number, as_json)
     context.exit(128 + signal_number if signal_number else 0)
 
 
-async def _run(db: Path, workflows: Sequence[Workflow], until_idle: bool, concurrency: int, reporter: Reporter) -> tuple[int, Counts]:
+async def _run(
+    db: Path, workflows: Sequence[Workflow], until_idle: bool, concurrency: int, reporter: Reporter, watched: Sequence[Watch] = ()
+) -> tuple[int, Counts]:
     """Run until idle or told to stop: the signal's number, or 0; and where everything stands then."""
     import asyncio
 
+    from treadle_tui.cli.watching import watch
     from treadle_tui.cli.working import opened, stop_request
 
     with stop_request() as asked:
@@ -81,26 +109,32 @@ async def _run(db: Path, workflows: Sequence[Workflow], until_idle: bool, concur
             ended = asyncio.Event()
             reporting = asyncio.create_task(reporter(store, ended), name="headless report")
             work = asyncio.create_task(engine.run_until_idle() if until_idle else engine.run_forever(), name="headless engine")
+            tell = complain if reporter is _lines else _nobody
+            watching = {asyncio.create_task(watch(each, engine, tell), name=f"watch {each.folder}") for each in watched}
             try:
-                first: set[asyncio.Future[Any]] = {work, reporting, asked}
+                first: set[asyncio.Future[Any]] = {work, reporting, asked, *watching}
                 await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                work.cancel()
-                await asyncio.wait({work})
+                for task in {work, *watching}:
+                    task.cancel()
+                await asyncio.wait({work, *watching})
                 ended.set()
                 await asyncio.wait({reporting})
             reporting.result()
-            if not work.cancelled():
-                work.result()
+            for ended_task in (work, *watching):
+                if not ended_task.cancelled():
+                    ended_task.result()
             return (asked.result() if asked.done() else 0), await store.counts()
 
 
 def _warn_of_unknown(counts: Counts, workflows: Sequence[Workflow]) -> None:
     """Items whose workflow was not found stay where they are; better said than wondered about."""
-    from treadle_tui.cli.failures import complain
-
     for name in sorted(set(_with_items(counts)) - {workflow.name for workflow in workflows}):
         complain(f"the items of workflow {name!r} wait, because its file was not found; name it with --workflows")
+
+
+def _nobody(_: str) -> None:
+    """Where a bar is drawn, or JSON is printed, no line is."""
 
 
 async def _silent(store: SqliteStateStore, ended: asyncio.Event) -> None:

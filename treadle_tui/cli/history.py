@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from treadle_tui.cli.completing import complete_items
 from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _DETAILS = ("error", "reason", "message", "by", "when")
 
 @click.command()
 @click.option("--since", type=click.IntRange(min=0), default=0, help="Only events after this number.")
-@click.option("--item", help="Only events of this item.")
+@click.option("--item", help="Only events of this item.", shell_complete=complete_items)
 @shared_options()
 @json_option
 @pass_invocation

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from treadle_tui.cli.completing import complete_items, complete_sources, complete_stages, complete_workflows
+from treadle_tui.cli.failures import BadInput
 from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
 
 if TYPE_CHECKING:
@@ -27,36 +30,54 @@ STATES = ("pending", "running", "retry_wait", "awaiting_review", "completed", "s
 
 
 @click.command()
-@click.argument("workflow")
+@click.argument("workflow", shell_complete=complete_sources)
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT]...")
 @click.option("--priority", type=int, default=0, show_default=True, help="Items with a higher number start first.")
 @shared_options()
 @json_option
 @pass_invocation
 def add(invocation: Invocation, workflow: str, arguments: tuple[str, ...], priority: int, as_json: bool) -> None:
-    """Add work items: what the source of WORKFLOW yields for these ARGUMENTs.
+    """Add work items: what the source of WORKFLOW yields for these ARGUMENTs; ids, when it has no source.
+
+    With - as the only argument they are read from standard input: a JSON object, or an id, on each line. `add - < items.jsonl` is for the
+    workflow of the database, when it has one.
 
     Items that are known already are kept as they are. Nothing runs yet: the full screen does that, or `run`.
     """
     from treadle_tui.cli.database import allow_writing, kind_of
-    from treadle_tui.cli.output import say, say_json
-    from treadle_tui.cli.source_items import source_items
+    from treadle_tui.cli.source_items import read_items, source_items
 
     db = invocation.database
     kind_of(db)  # refuses what can be no database, before a source has worked for nothing
-    chosen = invocation.loaded_workflows().by_name(workflow)
-    items = source_items(chosen, arguments)
+    chosen = invocation.loaded_workflows().by_name(_only_workflow(db) if workflow == "-" else workflow)
+    is_piped = workflow == "-" or arguments == ("-",)
+    items = read_items(chosen, sys.stdin.buffer) if is_piped else source_items(chosen, arguments)
     if items:
         allow_writing(db)
     new, elsewhere = _submit(db, chosen, items, priority) if items else (0, [])
-    known = len(items) - new - len(elsewhere)
+    _say_added(chosen.name, len(items), new, elsewhere, is_piped, as_json)
+
+
+def _only_workflow(db: Path) -> str:
+    from treadle_tui.cli import reading
+
+    known = list(reading.graphs(db))
+    if len(known) != 1:
+        raise BadInput(f"the database has {len(known)} workflows ({', '.join(known)}); say for which: add WORKFLOW -")
+    return known[0]
+
+
+def _say_added(workflow: str, count: int, new: int, elsewhere: list[str], is_piped: bool, as_json: bool) -> None:
+    from treadle_tui.cli.output import say, say_json
+
+    known = count - new - len(elsewhere)
     if as_json:
-        say_json({"workflow": chosen.name, "items": len(items), "new": new, "known": known, "elsewhere": elsewhere})
+        say_json({"workflow": workflow, "items": count, "new": new, "known": known, "elsewhere": elsewhere})
         return
-    if not items:
-        say(f"{chosen.name}: the source found no items")
+    if not count:
+        say(f"{workflow}: {'standard input held' if is_piped else 'the source found'} no items")
         return
-    say(f"{chosen.name}: {new} new, {known} already known")
+    say(f"{workflow}: {new} new, {known} already known")
     if elsewhere:
         shown = ", ".join(elsewhere[:5]) + (", …" if len(elsewhere) > 5 else "")
         say(f"not added, because another workflow of this database has items of that id: {len(elsewhere)} ({shown})")
@@ -73,7 +94,7 @@ def _submit(db: Path, workflow: Workflow, items: list[Any], priority: int) -> tu
 
 
 @click.command(name="list")
-@click.option("--workflow", help="Only items of this workflow.")
+@click.option("--workflow", help="Only items of this workflow.", shell_complete=complete_workflows)
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only items with a stage in this state; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out so many first.")
@@ -102,7 +123,7 @@ def list_items(invocation: Invocation, workflow: str | None, states: tuple[str, 
 
 
 @click.command()
-@click.argument("item")
+@click.argument("item", shell_complete=complete_items)
 @click.option("--outputs", is_flag=True, help="Show also what stages and subtasks have returned.")
 @shared_options()
 @json_option
@@ -121,8 +142,8 @@ def show(invocation: Invocation, item: str, outputs: bool, as_json: bool) -> Non
 
 
 @click.command()
-@click.argument("item")
-@click.argument("stage")
+@click.argument("item", shell_complete=complete_items)
+@click.argument("stage", shell_complete=complete_stages)
 @click.option("--subtask", help="Only this subtask of a fan-out.")
 @shared_options()
 @json_option

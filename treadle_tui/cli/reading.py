@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from treadle_tui.engine.attempt_record import AttemptRecord
     from treadle_tui.engine.events import Event, Lagged
     from treadle_tui.engine.states import StageState, StageStatus, StoredItem
-    from treadle_tui.engine.status import ItemRow, PendingReview
+    from treadle_tui.engine.status import ItemRow, PendingReview, StageStatistics
     from treadle_tui.engine.store.sqlite.columns import Question
     from treadle_tui.engine.store.sqlite.questions import Questions
 
@@ -99,6 +99,48 @@ def counts(db: Path) -> dict[str, dict[str, dict[StageState, int]]]:
     """Items per workflow, stage and state."""
     with _opened(db) as file:
         return file.ask(file.questions.counts())
+
+
+def stage_statistics(db: Path, workflow: str | None = None) -> dict[str, dict[str, StageStatistics]]:
+    """What the newest runs of every stage tell, by workflow and stage, topological order; of one workflow, or of all that have items."""
+    from treadle_tui.engine.history import STATISTICS_RUNS, statistics_of
+
+    def question(file: Questions) -> Question[dict[str, dict[str, StageStatistics]]]:
+        found: dict[str, dict[str, StageStatistics]] = {}
+        counts = yield from file.counts()
+        for name in (yield from file.stage_names(workflow)):
+            if workflow is None and not any(counts.get(name, {}).values()):
+                continue
+            runs = yield from file.stage_runs(name, STATISTICS_RUNS)
+            found[name] = {stage: statistics_of(each) for stage, each in runs.items()}
+        return found
+
+    with _opened(db) as file:
+        return file.ask(question(file.questions))
+
+
+class Graph(NamedTuple):
+    """The stages of a workflow as the database knows them."""
+
+    dependencies: dict[str, list[str]]
+    """By stage, topological order."""
+    counts: dict[str, dict[StageState, int]]
+    """Items by stage and state."""
+
+
+def graphs(db: Path) -> dict[str, Graph]:
+    """Every workflow of the database that has items."""
+
+    def question(file: Questions) -> Question[dict[str, Graph]]:
+        counts = yield from file.counts()
+        found: dict[str, Graph] = {}
+        for name in (yield from file.stage_names()):
+            if any(counts.get(name, {}).values()):
+                found[name] = Graph((yield from file.dependencies(name)), counts.get(name, {}))
+        return found
+
+    with _opened(db) as file:
+        return file.ask(question(file.questions))
 
 
 def stored_events(db: Path, since: int = 0, item_id: str | None = None) -> Iterator[Event | Lagged]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from treadle_tui.cli.completing import complete_items, complete_stages, complete_workflows
 from treadle_tui.cli.failures import BadInput, OperationFailed
 from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from treadle_tui.engine import SqliteStateStore
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--workflow", help="Only reviews of this workflow.")
+@click.option("--workflow", help="Only reviews of this workflow.", shell_complete=complete_workflows)
 @shared_options()
 @json_option
 @pass_invocation
@@ -46,26 +47,65 @@ def reviews(invocation: Invocation, workflow: str | None, as_json: bool) -> None
 
 
 @click.command()
-@click.argument("item")
-@click.argument("stage", required=False)
+@click.argument("item", shell_complete=complete_items)
+@click.argument("stage", required=False, shell_complete=complete_stages)
 @click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
+@click.option("--edits", metavar="FILE", type=click.File("rb"), help="Approve this JSON in place of the output; - is standard input.")
+@click.option("--value", "values", multiple=True, metavar="NAME=VALUE", help="An answer to a question of the review; may be repeated.")
 @click.option("--note", help="A remark to keep with the decision.")
 @click.option("--if-version", type=int, metavar="N", help="Only if the review is still the version that `reviews --json` showed.")
 @shared_options()
 @json_option
 @pass_invocation
 def approve(
-    invocation: Invocation, item: str, stage: str | None, subtask: str | None, note: str | None, if_version: int | None, as_json: bool
+    invocation: Invocation,
+    item: str,
+    stage: str | None,
+    subtask: str | None,
+    edits: IO[bytes] | None,
+    values: tuple[str, ...],
+    note: str | None,
+    if_version: int | None,
+    as_json: bool,
 ) -> None:
     """Approve what ITEM waits for. STAGE may be left out when only one of its stages waits."""
-    from treadle_tui.engine.review import Approve
+    from treadle_tui.engine.review import Approve, ApproveWithEdits
 
-    _decide(invocation, item, stage, subtask, Approve(by=invocation.reviewer, note=note), if_version, as_json)
+    answers = _answers(values)
+    decision: ReviewDecision = Approve(by=invocation.reviewer, note=note, values=answers)
+    if edits is not None:
+        decision = ApproveWithEdits(_edited(edits), by=invocation.reviewer, note=note, values=answers)
+    _decide(invocation, item, stage, subtask, decision, if_version, as_json)
+
+
+def _edited(file: IO[bytes]) -> Any:
+    import json
+
+    try:
+        return json.loads(file.read())
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"--edits {file.name}: no JSON: {error}") from error
+
+
+def _answers(values: Sequence[str]) -> dict[str, Any] | None:
+    """Answers by question: JSON where it is some (a number, true), else the text as it stands."""
+    import json
+
+    answers: dict[str, Any] = {}
+    for value in values:
+        name, sign, text = value.partition("=")
+        if not sign or not name:
+            raise BadInput(f"--value {value!r} must be NAME=VALUE")
+        try:
+            answers[name] = json.loads(text)
+        except ValueError:
+            answers[name] = text
+    return answers or None
 
 
 @click.command()
-@click.argument("item")
-@click.argument("stage", required=False)
+@click.argument("item", shell_complete=complete_items)
+@click.argument("stage", required=False, shell_complete=complete_stages)
 @click.option("--reason", required=True, help="Why; it becomes the error of the stage.")
 @click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
 @click.option("--note", help="A remark to keep with the decision.")
@@ -87,6 +127,37 @@ def reject(
     from treadle_tui.engine.review import Reject
 
     _decide(invocation, item, stage, subtask, Reject(reason, by=invocation.reviewer, note=note), if_version, as_json)
+
+
+@click.command(name="request-changes")
+@click.argument("item", shell_complete=complete_items)
+@click.argument("stage", required=False, shell_complete=complete_stages)
+@click.option("--feedback", required=True, help="What is to be different; the next attempt finds it.")
+@click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
+@click.option("--note", help="A remark to keep with the decision.")
+@click.option("--if-version", type=int, metavar="N", help="Only if the review is still the version that `reviews --json` showed.")
+@shared_options()
+@json_option
+@pass_invocation
+def request_changes(
+    invocation: Invocation,
+    item: str,
+    stage: str | None,
+    feedback: str,
+    subtask: str | None,
+    note: str | None,
+    if_version: int | None,
+    as_json: bool,
+) -> None:
+    """Have what ITEM waits for done again: the stage runs once more, beyond its budget, and finds the feedback."""
+    from treadle_tui.engine.review import RequestChanges
+
+    if not feedback.strip():
+        raise BadInput("--feedback is empty; say what is to be different")
+    _decide(invocation, item, stage, subtask, RequestChanges(feedback, by=invocation.reviewer, note=note), if_version, as_json)
+
+
+_DONE = {"approve": "approved", "approve_with_edits": "approved with edits", "reject": "rejected", "request_changes": "sent back"}
 
 
 def _decide(
@@ -115,7 +186,7 @@ def _decide(
     if as_json:
         say_json({"item_id": item, "stage": review.stage, "subtask": review.subtask, "decision": decision.verb, "by": decision.by})
     else:
-        say(f"{item}: {_stage_of(review)} {'approved' if decision.verb == 'approve' else 'rejected'} by {decision.by}")
+        say(f"{item}: {_stage_of(review)} {_DONE[decision.verb]} by {decision.by}")
 
 
 def _the_review(db: Path, item: str, stage: str | None, subtask: str | None) -> PendingReview:

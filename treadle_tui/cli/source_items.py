@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import traceback
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from treadle_tui.engine.errors import TreadleError
@@ -36,12 +37,46 @@ def source_items(workflow: Workflow, arguments: Sequence[str]) -> list[Any]:
     Raises:
         SourceFailed: the workflow has no source, the arguments do not fit, the source raised, or yielded what is no item.
     """
+    if workflow.source_function is None and arguments:
+        return _checked(workflow, [{"id": argument} for argument in arguments])
     try:
         produced = workflow.items_from(*arguments)
         items = asyncio.run(_collected(produced)) if isinstance(produced, AsyncIterable) else list(produced)
         for item in items:
             workflow.item_type.encode(item)
     except (Exception, SystemExit) as error:
+        raise SourceFailed(_sentence(workflow, error)) from error
+    return items
+
+
+def read_items(workflow: Workflow, lines: Iterable[bytes]) -> list[Any]:
+    """A work item from each line: a JSON object, or a plain id; empty lines are left out.
+
+    Raises:
+        SourceFailed: a line is neither, or no item of this workflow; its number is named.
+    """
+    items: list[Any] = []
+    for number, line in enumerate(lines, 1):
+        text = line.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
+        if not text:
+            continue
+        try:
+            item = json.loads(text) if text.startswith(("{", "[")) else {"id": text}
+            if not isinstance(item, dict):
+                raise ValueError("a work item is a JSON object with an `id`")
+            workflow.item_type.encode(item)
+        except (ValueError, RecursionError, TreadleError) as error:
+            said = f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else " ".join(str(error).split())
+            raise SourceFailed(f"workflow {workflow.name!r}: standard input, line {number}: {said}") from error
+        items.append(item)
+    return items
+
+
+def _checked(workflow: Workflow, items: list[Any]) -> list[Any]:
+    try:
+        for item in items:
+            workflow.item_type.encode(item)
+    except TreadleError as error:
         raise SourceFailed(_sentence(workflow, error)) from error
     return items
 
