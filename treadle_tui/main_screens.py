@@ -68,11 +68,19 @@ def _events(workbench: Workbench) -> MainScreen:
     return EventsScreen(EventDesk(workbench))
 
 
+def _statistics(workbench: Workbench) -> MainScreen:
+    from treadle_tui.screens.statistics_screen import StatisticsScreen
+    from treadle_tui.statistics_desk import StatisticsDesk
+
+    return StatisticsScreen(StatisticsDesk(workbench))
+
+
 MAIN_SCREENS: tuple[MainScreenEntry, ...] = (
     MainScreenEntry("1", "dashboard", "Dashboard", "How the workflow stands, on one page", _dashboard),
     MainScreenEntry("2", BOARD, "Board", "Items × stages, live", _board),
     MainScreenEntry("4", "graph", "Graph", "The workflow as a picture, with live counts", _graph),
     MainScreenEntry("5", "events", "Events", "What has happened, and the board as it was", _events),
+    MainScreenEntry("6", "statistics", "Statistics", "What the stages are like, and what the reviewers do", _statistics),
 )
 """In the order of their keys."""
 

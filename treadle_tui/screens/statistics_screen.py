@@ -1,0 +1,122 @@
+"""What the stages are like, and what the reviewers do: two tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+
+from treadle_tui.board.outline import Span, Tone
+from treadle_tui.board.statistics import StatisticsFacts, reviewer_head, reviewer_rows, sample_words, stage_head, stage_rows
+from treadle_tui.screens.main_screen import MainScreen
+from treadle_tui.screens.rereading import Rereading
+from treadle_tui.widgets.pick_list import PickList, PickRow
+from treadle_tui.widgets.span_text import SpanText
+
+if TYPE_CHECKING:
+    from treadle_tui.board.header_facts import HeaderFacts
+    from treadle_tui.board.tally import Counts
+
+#: A table of durations changes slowly, and is read from a sample of thousands of rows.
+READ_SECONDS = 2.0
+
+
+class StatisticsReads(Protocol):
+    """What the screen reads, and where it leads."""
+
+    async def statistics(self) -> StatisticsFacts:
+        """Of the workflow shown on the board."""
+        ...
+
+    def open_stage(self, stage: str) -> None:
+        """Show the items of a stage."""
+        ...
+
+    def next_workflow(self) -> None:
+        """Show the next workflow, here and on the board."""
+        ...
+
+
+class StatisticsScreen(MainScreen):
+    """Stages above, reviewers below."""
+
+    TITLE = "Statistics"
+    BINDING_GROUP_TITLE = "Statistics"
+    AUTO_FOCUS = "#stages"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "next_workflow", "Workflow", id="statistics.next_workflow", tooltip="Show the next workflow"),
+        Binding("tab", "app.focus_next", "Next table", show=False, id="statistics.next_table", tooltip="To the other table"),
+    ]
+
+    DEFAULT_CSS = """
+    StatisticsScreen {
+        & > VerticalScroll { height: 1fr; padding: 1 1 0 1; scrollbar-size-vertical: 1; }
+        & SpanText { margin: 0 1 1 1; }
+        & PickList { margin-bottom: 1; }
+    }
+    """
+
+    def __init__(self, desk: StatisticsReads) -> None:
+        super().__init__()
+        self._desk = desk
+        self._rereading = Rereading(self, self._read, self.say, READ_SECONDS)
+        self._shown: StatisticsFacts | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """The tables, and from what they are made."""
+        with VerticalScroll(can_focus=False):
+            yield SpanText(id="sample")
+            yield PickList("Stages", "no workflow yet: 2 shows the board, n there adds items", in_full=True, id="stages")
+            yield PickList(
+                "Reviewers", "nobody has decided anything yet; what waits is on the board, ] goes to it", in_full=True, id="people"
+            )
+
+    def on_mount(self) -> None:
+        """Read at once."""
+        self._rereading.due()
+
+    def on_screen_resume(self) -> None:
+        """What was not seen meanwhile is read."""
+        self._rereading.due()
+
+    def show_facts(self, facts: HeaderFacts) -> None:
+        """Another workflow may be shown now."""
+        is_other = facts.workflow != self.facts.workflow
+        super().show_facts(facts)
+        if is_other:
+            self._rereading.due()
+
+    def totals_changed(self, counts: Counts, waiting: int) -> None:
+        """Something has happened."""
+        self._rereading.due()
+
+    def on_resize(self) -> None:
+        """Names have more room, or less."""
+        if self._shown is not None:
+            self.call_after_refresh(self._show, self._shown)
+
+    async def _read(self) -> None:
+        facts = await self._desk.statistics()
+        if self.is_there:
+            self._show(facts)
+
+    def _show(self, facts: StatisticsFacts) -> None:
+        self._shown = facts
+        self.query_one("#sample", SpanText).show([(Span(sample_words(facts), Tone.MUTED),)])
+        stages, people = self.query_one("#stages", PickList), self.query_one("#people", PickList)
+        width = (stages.size.width or self.size.width - 4) - 2
+        stages.show([PickRow(stage, spans) for stage, spans in stage_rows(facts, width)], title=stage_head(width))
+        found = reviewer_rows(facts)
+        people.show([PickRow(name, spans) for name, spans in found], title=reviewer_head() if found else "Reviewers")
+
+    @on(PickList.Picked, "#stages")
+    def _picked(self, event: PickList.Picked) -> None:
+        self._desk.open_stage(str(event.row.key))
+
+    def action_next_workflow(self) -> None:
+        """Show the next workflow."""
+        self._desk.next_workflow()
