@@ -175,6 +175,9 @@ class Unit(ABC):
     def item(self, key: int) -> Item | None:
         """An item by its number."""
 
+    def load_items(self, keys: Collection[int]) -> None:
+        """These items and their stages are about to be asked for: a store that reads them from afar does it at once."""
+
     @abstractmethod
     def find_items(self, ids: Sequence[str]) -> dict[str, Item]:
         """Items by id; unknown ones are left out."""

@@ -276,6 +276,18 @@ class SqliteUnit(Unit):
             found = None if row is None else self._keep_item(item_from_row(row))
         return found
 
+    def load_items(self, keys: Collection[int]) -> None:
+        missing = [key for key in keys if key not in self._items or key not in self._whole_items]
+        for at in range(0, len(missing), 500):
+            part = missing[at : at + 500]
+            marks = ", ".join("?" * len(part))
+            for row in self.connection.execute(f"{_ITEM_SELECT} WHERE key IN ({marks})", part).fetchall():
+                if row[0] not in self._items:
+                    self._keep_item(item_from_row(row))
+            for row in self.connection.execute(f"{_TASK_SELECT} WHERE item IN ({marks}) AND sub = 0", part).fetchall():
+                self._tasks.setdefault((row[0], row[1], 0), task_from_row(row))
+            self._whole_items.update(part)
+
     def _keep_item(self, item: Item) -> Item:
         self._items[item.key] = item
         self._item_keys[item.id] = item.key

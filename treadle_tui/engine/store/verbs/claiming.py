@@ -62,6 +62,8 @@ def claim(
     while len(claims) < room:
         candidates, is_all = _candidates(unit, wants, rooms, holds, tags_left, room - len(claims), item)
         progress = False
+        if len(candidates) > 1:
+            unit.load_items({task.item for task in candidates})
         for task in candidates:
             if len(claims) >= room:
                 break
