@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 STAGES = ("fetch", "clean", "judge", "review", "export")
 QUESTIONS = (
@@ -69,7 +70,7 @@ async def prepare(path: Path, n: int) -> None:
     connection.close()
 
 
-def standard() -> object:
+def standard() -> Any:
     """The standard work."""
     from treadle_tui.engine import Workflow
 
@@ -86,7 +87,7 @@ async def ask_store(path: Path, claims: bool) -> int:
     from treadle_tui.engine import Engine, SqliteStateStore
     from treadle_tui.engine.store.results import StageRoom
 
-    async with SqliteStateStore.open(path) as store, Engine(store, [standard()]) as engine:  # type: ignore[list-item]
+    async with SqliteStateStore.open(path) as store, Engine(store, [standard()]) as engine:
         shape = await store.shape_named("standard")
         assert shape is not None
         if not claims:

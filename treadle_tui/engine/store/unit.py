@@ -175,7 +175,7 @@ class Unit(ABC):
     def item(self, key: int) -> Item | None:
         """An item by its number."""
 
-    def load_items(self, keys: Collection[int]) -> None:
+    def load_items(self, keys: Collection[int]) -> None:  # noqa: B027  # a store that has them at hand need do nothing
         """These items and their stages are about to be asked for: a store that reads them from afar does it at once."""
 
     @abstractmethod
