@@ -1,7 +1,8 @@
 """Finds workflows and loads them: where they may come from, in which order, and what is wrong with those that cannot be had.
 
-A workflow file is code. It is run only when it was named with `--workflows`, when it stands in `workflows/` beside the database,
-or when it came with the program; never because it happens to lie in the current directory, and never out of a database.
+A workflow file is code. It is run only when it was named with `--workflows` or by the `pyproject.toml` beside the database, when it stands
+in `workflows/` beside the database, when an installed package offers it, or when it came with the program; never because it happens
+to lie in the current directory, and never out of a database.
 
 Knows no screen and no command line: both ask it.
 """
@@ -16,8 +17,9 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from treadle_tui.cli.project_file import FILE_NAME, project_file
 from treadle_tui.cli.workflow_file import FileProblem, Problem, deepest_line, error_words, forget, line_of_name, run_file
 from treadle_tui.engine.errors import TreadleError, nearest
 
@@ -28,7 +30,13 @@ __all__ = ["LoadedWorkflows", "Place", "PlaceNotFound", "Problem", "WorkflowNotF
 
 DEFINITION_SUFFIXES = (".toml", ".json")
 BUNDLED = "bundled"
-"""Why the last place is looked at; what stands there gives way without a word to a workflow of the same name."""
+"""Why the last place is looked at."""
+INSTALLED = "installed packages"
+"""Why entry points are looked at."""
+GIVES_WAY = (BUNDLED, INSTALLED)
+"""What stands there gives way without a word to a workflow of the same name."""
+ENTRY_POINTS = "treadle.workflows"
+"""The group under which a package offers workflows: `module:attr`, or a module with workflows in it."""
 _MODULE_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -54,11 +62,13 @@ class WorkflowNotFound(TreadleError):
 class Place:
     """Somewhere workflows may be."""
 
-    kind: Literal["file", "folder", "module"]
+    kind: Literal["file", "folder", "module", "packages"]
     target: str
-    """An absolute path, or `module:attr`."""
+    """An absolute path, `module:attr`, or the group of entry points."""
     why: str
     """Why it is looked at, in the words of `treadle-tui workflows`."""
+    folder: str = ""
+    """For a module: where it may lie besides on Python's path; empty for the current directory."""
 
 
 def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflows:
@@ -72,10 +82,28 @@ def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflow
         PlaceNotFound: one of `extra` does not exist.
     """
     places = [_named_place(text) for text in extra]
+    problems: list[Problem] = []
     if db is not None and str(db) != ":memory:":
-        places.append(Place("folder", str(db.absolute().parent / "workflows"), "beside the database"))
+        folder = db.absolute().parent
+        project = project_file(folder)
+        problems += project.problems
+        for text in project.workflows:
+            _add_project_place(text, folder, places, problems)
+        places.append(Place("folder", str(folder / "workflows"), "beside the database"))
+    places.append(Place("packages", ENTRY_POINTS, INSTALLED))
     places.append(Place("folder", str(bundled_folder()), BUNDLED))
-    return LoadedWorkflows(places)
+    return LoadedWorkflows(places, problems)
+
+
+def _add_project_place(text: str, folder: Path, places: list[Place], problems: list[Problem]) -> None:
+    path = folder / text
+    if path.exists():
+        places.append(Place("folder" if path.is_dir() else "file", str(path.absolute()), FILE_NAME))
+    elif _MODULE_ATTRIBUTE.fullmatch(text):
+        places.append(Place("module", text, FILE_NAME, str(folder)))
+    else:
+        message = f"tool.treadle, workflows: there is no {text}; give a file, a folder, or module:attr"
+        problems.append(Problem(str(folder / FILE_NAME), None, message))
 
 
 def bundled_folder() -> Path:
@@ -99,9 +127,10 @@ def _named_place(text: str) -> Place:
 class LoadedWorkflows:
     """What was found, and what was wrong. Reading anything from it loads it first; `load` may be called from any thread."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[Place], problems: Sequence[Problem] = ()) -> None:
         self.places = list(places)
         """Where is looked, first to last; of two workflows of one name the first counts."""
+        self._known_problems = list(problems)
         self._lock = threading.RLock()
         self._found: _Findings | None = None
 
@@ -150,7 +179,7 @@ class LoadedWorkflows:
     def _findings(self) -> _Findings:
         with self._lock:
             if self._found is None:
-                found = _Findings()
+                found = _Findings(self._known_problems)
                 for place in self.places:
                     found.look_at(place)
                 self._found = found
@@ -160,19 +189,21 @@ class LoadedWorkflows:
 class _Findings:
     """Fills up while places are looked at, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, problems: Sequence[Problem] = ()) -> None:
         self.by_name: dict[str, Workflow] = {}
         self.origins: dict[str, str] = {}
-        self.problems: list[Problem] = []
+        self.problems = list(problems)
         self._seen_files: set[Path] = set()
         self._seen_workflows: set[int] = set()
         self._is_default = False
 
     def look_at(self, place: Place) -> None:
         """Add what the place has."""
-        self._is_default = place.why == BUNDLED
+        self._is_default = place.why in GIVES_WAY
         if place.kind == "module":
-            self._add_module(place.target)
+            self._add_module(place.target, Path(place.folder) if place.folder else Path.cwd())
+        elif place.kind == "packages":
+            self._add_packages(place.target)
         elif place.kind == "file":
             self._add_file(Path(place.target))
         else:
@@ -224,11 +255,38 @@ class _Findings:
         else:
             self._add(workflow, str(path), None)
 
-    def _add_module(self, target: str) -> None:
-        module_name, _, attribute = target.partition(":")
-        _allow_current_directory(module_name)
+    def _add_packages(self, group: str) -> None:
+        """What installed packages offer, in the order of their names."""
+        from importlib.metadata import entry_points
+
+        for offered in sorted(entry_points(group=group), key=lambda each: (each.name, each.value)):
+            module_name, _, attribute = offered.value.partition(":")
+            if attribute:
+                self._add_module(f"{module_name.strip()}:{attribute.partition('[')[0].strip()}", None)
+            else:
+                self._add_whole_module(module_name.partition("[")[0].strip())
+
+    def _add_whole_module(self, module_name: str) -> None:
+        """Every workflow among the names of a module."""
         try:
-            value = getattr(importlib.import_module(module_name), attribute)
+            module = importlib.import_module(module_name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # as in _add_module
+            self.problems.append(_module_problem(module_name, error))
+            return
+        for name, value in list(vars(module).items()):
+            if _is_workflow(value):
+                self._add(value, f"{module_name}:{name}", None)
+
+    def _add_module(self, target: str, folder: Path | None) -> None:
+        module_name, _, attribute = target.partition(":")
+        if folder is not None:
+            _allow_directory(module_name, folder)
+        try:
+            value: Any = importlib.import_module(module_name)
+            for part in attribute.split("."):
+                value = getattr(value, part)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever a module raises when it is imported, SystemExit too
@@ -288,13 +346,12 @@ def _module_problem(target: str, error: BaseException) -> Problem:
     return Problem(*spot, error_words(error)) if spot else Problem(target, None, error_words(error))
 
 
-def _allow_current_directory(module_name: str) -> None:
-    """Let `--workflows module:attr` find a module of the current directory that is found nowhere else; it was named, so it is meant.
+def _allow_directory(module_name: str, here: Path) -> None:
+    """Let `module:attr` find a module of the current or the project's folder that is found nowhere else; it was named, so it is meant.
 
     Last on the path, and only then: nothing installed can be shadowed by a file that happens to lie there.
     """
     top = module_name.partition(".")[0]
-    here = Path.cwd()
     is_here = (here / top).is_dir() or (here / f"{top}.py").is_file()
     if is_here and importlib.util.find_spec(top) is None and str(here) not in sys.path:
         sys.path.append(str(here))
