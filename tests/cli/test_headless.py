@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Call
+from treadle_tui.cli.workflow_file import forget
 
 SLOW = """
 import time
@@ -65,6 +66,21 @@ def test_failed_stages_are_a_result_and_no_failure_of_the_program(treadle: Call,
     assert answer.code == 0
     assert "poor · read: stage failed: " in answer.out
     assert "1 failed" in answer.out
+
+
+def test_items_whose_workflow_has_changed_are_told_about_with_the_plan(treadle: Call, folder: Path, db: Path) -> None:
+    treadle("add", "papers", str(folder / "texts"))
+    treadle("run", "--until", "idle")
+    file = folder / "workflows" / "papers.py"
+    file.write_text(file.read_text().replace("def publish(item, read, sources)", "def print_it(item, read, sources)"))
+    forget({file.parent})
+
+    answer = treadle("run", "--until", "idle")
+
+    assert answer.code == 0
+    assert "workflow 'papers' has changed, and has 2 items:" in answer.err
+    assert "- publish: is unfinished (awaiting review in 1), and stays in the way of 1 item" in answer.err
+    assert f"its items wait until this is accepted: treadle-tui --db {db}, then 1" in answer.err
 
 
 def test_items_whose_workflow_is_gone_are_told_about(treadle: Call, folder: Path) -> None:

@@ -76,9 +76,9 @@ async def test_explain_says_for_every_state_why_and_what_would_move_it(store, st
     assert explained["skipped"] == "skipped is skipped: no pages."
     assert explained["running"] == "running is running: attempt 1 of 1 began 60 s ago."
     assert explained["retrying"] == ("retrying is retry wait: attempt 1 of 2 failed: ValueError: busy; the next attempt is due in 60 s.")
-    assert explained["failed"] == "failed is failed: no such file. retry stage 'failed'."
+    assert explained["failed"] == "failed is failed: no such file. To move it: retry stage 'failed'."
     assert explained["reviewed"].startswith("reviewed is awaiting review: group 'editors' must decide, asked 60 s ago")
-    assert explained["reviewed"].endswith("approve, edit, request changes or reject.")
+    assert explained["reviewed"].endswith("asked 60 s ago; a draft. To move it: approve, edit, request changes or reject.")
     last = (await engine.explain("a"))["last"]
     assert last.reasons[:2] == ["waits for behind, which is pending", "waits for reviewed, which is awaiting review"]
     assert "waits for failed, which is failed" in last.reasons

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from treadle_tui.cli.watching import Watch
     from treadle_tui.engine import SqliteStateStore
+    from treadle_tui.engine.engine import Engine
     from treadle_tui.engine.states import StageState
     from treadle_tui.engine.workflow import Workflow
 
@@ -106,6 +107,7 @@ async def _run(
     with stop_request() as asked:
         async with opened(db, workflows, concurrency=concurrency) as (engine, store):
             _warn_of_unknown(await store.counts(), workflows)
+            _warn_of_plans(engine, db)
             ended = asyncio.Event()
             reporting = asyncio.create_task(reporter(store, ended), name="headless report")
             work = asyncio.create_task(engine.run_until_idle() if until_idle else engine.run_forever(), name="headless engine")
@@ -135,6 +137,14 @@ def _warn_of_unknown(counts: Counts, workflows: Sequence[Workflow]) -> None:
 
 def _nobody(_: str) -> None:
     """Where a bar is drawn, or JSON is printed, no line is."""
+
+
+def _warn_of_plans(engine: Engine, db: Path) -> None:
+    """Items of a workflow that has changed under them wait, until somebody has seen what that means."""
+    for plan in engine.waiting_migrations.values():
+        for line in str(plan).splitlines():
+            complain(line)
+        complain(f"its items wait until this is accepted: treadle-tui --db {db}, then 1 and enter on the line that says so")
 
 
 async def _silent(store: SqliteStateStore, ended: asyncio.Event) -> None:

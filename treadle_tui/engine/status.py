@@ -187,9 +187,14 @@ class Explanation(Record, frozen=True, kw_only=True):
     """What would move it; empty when nothing need be done."""
 
     def __str__(self) -> str:
-        reasons = "; ".join(self.reasons)
-        sentence = f"{self.stage} is {self.state.word}" + (f": {reasons}" if reasons else "")
-        return f"{sentence}. {self.action}." if self.action else f"{sentence}."
+        reasons = "; ".join(reason.strip().split("\n", 1)[0] for reason in self.reasons)
+        sentence = _ended(f"{self.stage} is {self.state.word}" + (f": {reasons}" if reasons else ""))
+        return f"{sentence} {_ended(f'To move it: {self.action}')}" if self.action else sentence
+
+
+def _ended(sentence: str) -> str:
+    """With a full stop behind it, unless it has an end of its own."""
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
 class Cell(Record, frozen=True, kw_only=True):
