@@ -68,7 +68,10 @@ class BoardDesk:
         await asyncio.sleep(_TYPING_SECONDS)
         board = self._bench.board
         cursor = board.cursor
-        await self.show(replace(question, workflow=board.question.workflow), board.every_stage, cursor.item_id if cursor else "")
+        try:
+            await self.show(replace(question, workflow=board.question.workflow), board.every_stage, cursor.item_id if cursor else "")
+        finally:
+            self._bench.board_screen.has_been_answered(question)
 
     async def _choose_columns(self) -> None:
         from treadle_tui.screens.column_chooser import ColumnChooser

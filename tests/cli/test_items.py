@@ -182,3 +182,39 @@ def test_retrying_what_has_not_failed_is_refused_with_its_state(worked: Call) ->
     assert answer.code == 1
     assert "completed" in answer.err
     assert answer.out == ""
+
+
+def broken(treadle: Call, texts: Callable[..., None], folder: Path) -> None:
+    texts(poor="broken", worse="broken")
+    treadle("add", "papers", str(folder / "texts"))
+    treadle("run", "--until", "idle")
+
+
+def test_everything_that_has_failed_in_a_stage_is_retried(treadle: Call, texts: Callable[..., None], folder: Path) -> None:
+    broken(treadle, texts, folder)
+
+    elsewhere = treadle("retry", "--failed", "--stage", "publish")
+    answer = treadle("retry", "--stage", "read", "--failed")
+    again = treadle("retry", "--failed", "--json")
+
+    assert (elsewhere.code, elsewhere.out) == (0, "nothing has failed in publish\n")
+    assert (answer.code, answer.out) == (0, "2 will run again\n")
+    assert again.json == {"retried": 0, "problems": []}
+    assert treadle("list", "--json", "--state", "failed").json["total"] == 0
+
+
+def test_what_is_to_be_retried_must_be_clear(treadle: Call, texts: Callable[..., None], folder: Path) -> None:
+    broken(treadle, texts, folder)
+
+    for arguments, because in (
+        (("retry",), "say what to retry: ITEM STAGE, or --failed"),
+        (("retry", "poor"), "say what to retry"),
+        (("retry", "poor", "read", "--failed"), "leave one of the two out"),
+        (("retry", "--failed", "--stage", "raed"), "no stage is called 'raed'; did you mean 'read'?"),
+        (("retry", "--failed", "--workflow", "paper"), "no workflow of this database is called 'paper'; did you mean 'papers'?"),
+        (("retry", "--failed", "--subtask", "x"), "--subtask is about one item"),
+    ):
+        answer = treadle(*arguments)
+
+        assert (answer.code, answer.out) == (2, "")
+        assert because in answer.err

@@ -94,8 +94,9 @@ class Outcome:
             parts.append(f"{self.idle:,} {idle}")
         for problem, count in self.problems.most_common(1):
             parts.append(problem if count == 1 else f"{count:,}× {problem}")
-        if len(self.problems) > 1:
-            parts.append(f"{sum(self.problems.values()) - self.problems.most_common(1)[0][1]:,} others failed")
+        others = sum(self.problems.values()) - sum(count for _, count in self.problems.most_common(1))
+        if others:
+            parts.append(f"{others:,} other{'s' if others > 1 else ''} failed")
         return " · ".join(parts)
 
 

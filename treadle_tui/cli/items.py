@@ -1,4 +1,4 @@
-"""Verbs on work items: add, list, show, retry."""
+"""Verbs on work items: add, list, show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from treadle_tui.cli.completing import complete_items, complete_sources, complete_stages, complete_workflows
+from treadle_tui.cli.completing import complete_items, complete_sources, complete_workflows
 from treadle_tui.cli.failures import BadInput
 from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
 
@@ -139,32 +139,6 @@ def show(invocation: Invocation, item: str, outputs: bool, as_json: bool) -> Non
         say_json({**shapes.plain(report.item), "stages": stages, "attempts": shapes.plain(report.attempts)})
     else:
         _say_report(report, outputs)
-
-
-@click.command()
-@click.argument("item", shell_complete=complete_items)
-@click.argument("stage", shell_complete=complete_stages)
-@click.option("--subtask", help="Only this subtask of a fan-out.")
-@shared_options()
-@json_option
-@pass_invocation
-def retry(invocation: Invocation, item: str, stage: str, subtask: str | None, as_json: bool) -> None:
-    """Run a failed or cancelled STAGE of ITEM again. Its dependents follow; the next `run`, or the screen, starts it."""
-    from treadle_tui.cli.database import require_existing
-    from treadle_tui.cli.output import say, say_json
-    from treadle_tui.cli.working import with_engine
-
-    require_existing(invocation.database)
-    by = invocation.reviewer
-
-    async def act(engine: Engine, store: SqliteStateStore) -> None:
-        await engine.retry_stage(item, stage, subtask=subtask, by=by)
-
-    with_engine(invocation.database, [], act)
-    if as_json:
-        say_json({"item_id": item, "stage": stage, "subtask": subtask, "state": "pending"})
-    else:
-        say(f"{item}: {stage}{f' / {subtask}' if subtask else ''} will run again")
 
 
 def _marks(row: ItemRow, stage_names: Mapping[str, list[str]]) -> str:

@@ -31,7 +31,7 @@ VERBS = {
     "approve": Verb("reviews", "approve", "Approve what an item waits for."),
     "reject": Verb("reviews", "reject", "Reject what an item waits for."),
     "request-changes": Verb("reviews", "request_changes", "Have a stage run again with feedback."),
-    "retry": Verb("items", "retry", "Run a failed stage again."),
+    "retry": Verb("retrying", "retry", "Run again what has failed."),
     "rerun": Verb("control", "rerun", "Run a finished stage again, and all behind it."),
     "pause": Verb("control", "pause", "Start nothing new for items, or for one stage."),
     "resume": Verb("control", "resume", "Let paused items, or a held stage, go on."),

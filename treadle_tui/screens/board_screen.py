@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -146,6 +146,7 @@ class BoardScreen(MainScreen):
         self._offers: tuple[object, ...] = ()
         self._now: Callable[[], float] = time.monotonic
         self._before_editing: Question | None = None
+        self._asked: Question | None = None
         self.tags: Sequence[str] = ()
         """Tags of the workflow's stages, for completion."""
 
@@ -303,19 +304,25 @@ class BoardScreen(MainScreen):
 
     @property
     def _question(self) -> Question:
+        """What is listed, or will be as soon as it is known: the next key goes on from there."""
         assert self.board is not None, "what asks this is only offered once there is a board"
-        return self.board.question
+        return self._asked or self.board.question
 
     @property
     def _filter_text(self) -> str:
         from treadle_tui.board.filter_language import print_filter
 
-        return print_filter(self._question.conditions)
+        return print_filter(self._question.conditions) if self.board is not None else ""
 
-    def _ask(self, **changes: Any) -> None:
-        question = replace(self._question, **changes)
-        if question != self._question:
-            self.post_message(self.Asked(question))
+    def _ask(self, question: Question) -> None:
+        self._asked = question
+        self.post_message(self.Asked(question))
+
+    def has_been_answered(self, question: Question) -> None:
+        """What was asked is listed, or never will be."""
+        if self._asked == question:
+            self._asked = None
+        self.show_question()
 
     def action_filter(self) -> None:
         """Write the filter."""
@@ -334,7 +341,7 @@ class BoardScreen(MainScreen):
             self._bar.say_error(error)
             return
         self._bar.say_error(None)
-        self.post_message(self.Asked(replace(self._question, conditions=conditions)))
+        self._ask(replace(self._question, conditions=conditions))
 
     def on_filter_bar_kept(self, event: FilterBar.Kept) -> None:
         """Back to the list, unless what stands there cannot be read."""
@@ -347,12 +354,12 @@ class BoardScreen(MainScreen):
             self._bar.say_error(error)
             return
         self._close_bar(print_filter(conditions))
-        self._ask(conditions=conditions)
+        self._ask(replace(self._question, conditions=conditions))
 
     def on_filter_bar_left(self) -> None:
         """Back to the list as it was."""
         if self._before_editing is not None:
-            self.post_message(self.Asked(self._before_editing))
+            self._ask(self._before_editing)
             self._close_bar_to(self._before_editing)
 
     def _close_bar_to(self, question: Question) -> None:
@@ -377,7 +384,7 @@ class BoardScreen(MainScreen):
             "failures": Condition(Aspect.STATE, (StageState.FAILED,)),
             "completed": Condition(Aspect.IS, (ItemState.COMPLETED,), True),
         }[what]
-        self._ask(conditions=toggled(self._question.conditions, condition))
+        self._ask(replace(self._question, conditions=toggled(self._question.conditions, condition)))
 
     def action_clear(self) -> None:
         """Give a range up; else take the filter away."""
@@ -385,7 +392,7 @@ class BoardScreen(MainScreen):
             self.board.range_start = None
             self.grid.show_marks()
             return
-        self._ask(conditions=())
+        self._ask(replace(self._question, conditions=()))
 
     def action_sort(self) -> None:
         """By what comes next."""
@@ -409,12 +416,12 @@ class BoardScreen(MainScreen):
         from treadle_tui.board.sorting import order_words
 
         self.say(order_words(question))
-        self.post_message(self.Asked(question))
+        self._ask(question)
 
     def on_board_grid_newcomers_wanted(self, event: BoardGrid.NewcomersWanted) -> None:
         """The same question again."""
         event.stop()
-        self.post_message(self.Asked(self._question))
+        self._ask(self._question)
 
     def action_cells(self) -> None:
         """Let cells say the next thing."""

@@ -56,7 +56,7 @@ def do(unit: Unit, *, deed: str, target: Named, by: str) -> Done:
 def _retry(unit: Unit, item: Item, target: Named, by: str) -> bool:
     if target.stage is not None:
         if task_named(unit, item, target.stage, target.subtask).state not in (FAILED, CANCELLED):
-            return False
+            return target.subtask is None and _retry_subtasks(unit, item, by, target.stage)
         running_again.retry(unit, item.id, target.stage, by, target.subtask)
         return True
     names = unit.shape_of(item).by_id
@@ -70,10 +70,11 @@ def _retry(unit: Unit, item: Item, target: Named, by: str) -> bool:
     return bool(stages) or _retry_subtasks(unit, item, by)
 
 
-def _retry_subtasks(unit: Unit, item: Item, by: str) -> bool:
+def _retry_subtasks(unit: Unit, item: Item, by: str, only: str | None = None) -> bool:
     """Subtasks that have failed while others of their stage still run."""
     names = unit.shape_of(item).by_id
-    failed = [(names[task.stage].name, task.name) for task in items.tasks_of(unit, item) if task.sub and task.state in (FAILED, CANCELLED)]
+    found = [(names[task.stage].name, task.name) for task in items.tasks_of(unit, item) if task.sub and task.state in (FAILED, CANCELLED)]
+    failed = [(stage, subtask) for stage, subtask in found if only in (None, stage)]
     for stage, subtask in failed:
         running_again.retry(unit, item.id, stage, by, subtask)
     return bool(failed)
