@@ -75,9 +75,18 @@ def _statistics(workbench: Workbench) -> MainScreen:
     return StatisticsScreen(StatisticsDesk(workbench))
 
 
+def _review(workbench: Workbench) -> MainScreen:
+    from treadle_tui.screens.review_screen import ReviewScreen
+
+    screen = ReviewScreen(workbench.reviews)
+    workbench.reviews.listeners.append(screen)
+    return screen
+
+
 MAIN_SCREENS: tuple[MainScreenEntry, ...] = (
     MainScreenEntry("1", "dashboard", "Dashboard", "How the workflow stands, on one page", _dashboard),
     MainScreenEntry("2", BOARD, "Board", "Items × stages, live", _board),
+    MainScreenEntry("3", "review", "Review", "What waits for you: look, decide, next", _review),
     MainScreenEntry("4", "graph", "Graph", "The workflow as a picture, with live counts", _graph),
     MainScreenEntry("5", "events", "Events", "What has happened, and the board as it was", _events),
     MainScreenEntry("6", "statistics", "Statistics", "What the stages are like, and what the reviewers do", _statistics),

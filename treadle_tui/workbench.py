@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from treadle_tui.board.view import CellRef, Changes, Question
 from treadle_tui.board.workflow_choice import WorkflowChoices
 from treadle_tui.board_desk import BoardDesk
 from treadle_tui.engine.clock import to_ms
-from treadle_tui.engine.errors import ReviewConflict, TreadleError
+from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision
 from treadle_tui.engine.selection import Aspect, Condition, escaped_pattern
 from treadle_tui.engine_host import AttachedReadOnly, EngineHost
@@ -29,7 +30,7 @@ from treadle_tui.view_memory import RememberedView, ViewMemory
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-    from treadle_tui.board.review_subject import ReviewSubject
+    from treadle_tui.board.review_line import ReviewKey, ReviewLine
     from treadle_tui.engine.engine import Engine
     from treadle_tui.engine.states import StageState
     from treadle_tui.engine.store.protocol import StateStore, StoreReads
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from treadle_tui.full_screen import TreadleApp
     from treadle_tui.migration_desk import MigrationDesk
     from treadle_tui.review_desk import ReviewDesk
+    from treadle_tui.review_work import ReviewWork
     from treadle_tui.screens.item_screen import ItemScreen
 
 #: The engine begins to work once the first rows are on the screen, or after so long without them.
@@ -67,6 +69,7 @@ class Workbench:
         self._review_desk: ReviewDesk | None = None
         self._migration_desk: MigrationDesk | None = None
         self.board_desk = BoardDesk(app, self, ViewMemory(app.state_folder, app.db))
+        self._reviews: ReviewWork | None = None
 
     @property
     def _desk(self) -> ReviewDesk:
@@ -76,6 +79,46 @@ class Workbench:
         if self._review_desk is None:
             self._review_desk = ReviewDesk(self.host, self._app.reviewer, self._workflow, self.now, self._app.settings)
         return self._review_desk
+
+    @property
+    def reviews(self) -> ReviewWork:
+        """The inbox and the outbox; imported when the first review is asked for, or when something was left in the outbox."""
+        from treadle_tui.review_work import ReviewWork
+
+        if self._reviews is None:
+            self._reviews = ReviewWork(
+                self.host,
+                self._desk,
+                self._app.reviewer,
+                say=self._app.say,
+                warn=self._app.warn,
+                sentence=self._sentence,
+                ask=self._app.push_screen_wait,
+                may_change=self.may_change,
+                is_read_only=self._app.attachment is Attachment.READ,
+                now=self.now,
+                undo_seconds=self._app.settings.undo_seconds,
+            )
+            self._reviews.listeners.append(self)
+            self._app.run_worker(self._reviews.run(), name="reviews", group="reviews", exclusive=True)
+        return self._reviews
+
+    def inbox_changed(self) -> None:
+        """The outbox holds something else: the header counts it, and the board goes on past what is decided."""
+        held = self.reviews.deciding.outbox.held
+        self.board.decided = {(entry.key.item_id, entry.key.stage, entry.key.subtask) for entry in held}
+        self._app.main_screens.state(outbox=len(held))
+
+    def subject_ready(self, key: ReviewKey) -> None:
+        """The board shows nothing of what a review is about."""
+
+    async def _ask_about_left_over(self) -> None:
+        """After a crash: what was decided and not sent is shown, and sent only when the person says so."""
+        if self._app.attachment is Attachment.READ:
+            return
+        held = await self._store.held_decisions()
+        if any(each.desk.reviewer == self._app.reviewer and each.desk.is_abandoned for each in held):
+            await self.reviews.ask_about_left_over()
 
     @property
     def board_screen(self) -> BoardScreen:
@@ -178,6 +221,7 @@ class Workbench:
             listeners = Listeners(self._show_changes, self._show_totals, self._items_have_changed, self._reading_failed)
             self.feed = EventFeed(self._store, self.board, listeners, lambda: self._app.app_focus)
             self._app.run_worker(self._feed(self.feed), name="event feed", group="feed", exclusive=True)
+            self.work(self._ask_about_left_over(), "left over")
         elif standing.phase in (Phase.RUNNING, Phase.ATTACHED):
             self.work(self._choose_workflow(), "choose")
             self.work(self._tell_of_plans(), "plans")
@@ -203,6 +247,9 @@ class Workbench:
         """Stop following, and let the engine end in order; what has not ended in time goes with the process."""
         self._app.workers.cancel_group(self._app, "feed")
         self.board_desk.remember()
+        if self._reviews is not None and self.host.store is not None and self._app.attachment is not Attachment.READ:
+            with suppress(TimeoutError):  # what could not be sent in time is on disk, and asked about at the next start
+                await asyncio.wait_for(self._guarded(self._reviews.finish()), seconds / 2)
         await self.host.stop(seconds)
 
     # what is shown --------------------------------------------------------------------------------------------------------------
@@ -310,6 +357,8 @@ class Workbench:
                 self.review(cell.item_id, cell.workflow, cell.stage, cell.subtask)
             case Wish.ITEM, CellRef():
                 self.work(self._show_item(cell.item_id, cell.stage), "item")
+            case Wish.UNDO, _:
+                self.reviews.undo()
             case Wish.APPROVE, CellRef():
                 self._carry_out(cell, Approve())
             case Wish.REJECT, CellRef():
@@ -359,37 +408,24 @@ class Workbench:
         self.work(self._review(item_id, workflow, stage, subtask), "review")
 
     async def _review(self, item_id: str, workflow: str, stage: str, subtask: str | None) -> None:
-        from treadle_tui.screens.review_modal import ReviewModal
+        from treadle_tui.board.review_line import ReviewKey, ReviewLine
 
-        subject = await self._desk.subject(item_id, workflow, stage, subtask)
-        if subject is None or not subject.is_waiting:
-            self._app.say(self._desk.settled_words(subject) if subject else f"{item_id} is gone")
-            return
-        decision = await self._app.push_screen_wait(ReviewModal(subject, self.now))
-        if decision is not None:
-            self._carry_out(subject, decision)
+        await self.reviews.open(ReviewLine(ReviewKey(item_id, stage, subtask), workflow))
 
     async def _ask_and_reject(self, cell: CellRef) -> None:
         from treadle_tui.screens.reject_reason import RejectReason
 
+        line = _line_of(cell)
         subject = await self._desk.subject(cell.item_id, cell.workflow, cell.stage, cell.subtask)
-        reason = await self._app.push_screen_wait(RejectReason(cell.title, subject.reasons if subject else ()))
+        typed, keep = self.reviews.typed(line, "reason"), lambda text: self.reviews.keep_typed(line, "reason", text)
+        reason = await self._app.push_screen_wait(RejectReason(cell.title, subject.reasons if subject else (), typed, keep))
         if reason is not None:
             self._carry_out(cell, Reject(reason))
 
-    def _carry_out(self, what: CellRef | ReviewSubject, decision: ReviewDecision) -> None:
-        """Each decision is work of its own: the next key must not call it off."""
-        self.work(self._decide(what, decision), "decide", is_exclusive=False)
-
-    async def _decide(self, what: CellRef | ReviewSubject, decision: ReviewDecision) -> None:
-        """Record the decision on the version that was looked at, say what came of it, and go on to the next."""
-        try:
-            await self._desk.decide(what.item_id, what.stage, what.subtask, what.version, decision)
-        except ReviewConflict as conflict:
-            self._app.warn(self._desk.conflict_words(what.title, conflict))
-            return
-        self._app.say(self._desk.decided_words(what.title, decision))
-        self._go_on_from(what.item_id, what.stage)
+    def _carry_out(self, cell: CellRef, decision: ReviewDecision) -> None:
+        """Decide the cell as it was looked at, and go on to the next."""
+        self.reviews.decide([_line_of(cell)], decision)
+        self._go_on_from(cell.item_id, cell.stage)
 
     def _go_on_from(self, item_id: str, stage: str) -> None:
         """After a decision on the cell under the cursor: to the next one that waits, when it is at hand."""
@@ -500,6 +536,14 @@ class Workbench:
             return str(error)
         log_failure("unexpected", error)
         return f"unexpected {type(error).__name__}: {error}; the details are in {log_place()}"
+
+
+def _line_of(cell: CellRef) -> ReviewLine:
+    """A waiting cell as a review, at the version that was looked at."""
+    from treadle_tui.board.review_line import ReviewKey, ReviewLine
+
+    key = ReviewKey(cell.item_id, cell.stage, cell.subtask)
+    return ReviewLine(key, cell.workflow, cell.version, since=cell.cell.updated_at)
 
 
 def utc_now() -> datetime:

@@ -17,6 +17,7 @@ from tests.widgets.screen_text import line_with, screen_lines, screen_text
 from treadle_tui.board.board import Board
 from treadle_tui.board.standing import Attachment, Phase
 from treadle_tui.cli.loader import LoadedWorkflows, Problem
+from treadle_tui.cli.settings import Settings
 from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.engine import MemoryStateStore, ReviewDecision, StageStatus, Workflow
 from treadle_tui.full_screen import TreadleApp
@@ -131,7 +132,11 @@ async def running(
     settings: LoadedSettings | None = None,
     attachment: Attachment = Attachment.RUN,
 ) -> AsyncIterator[Driver]:
-    """The program on a store in memory, its engine running, with `items` submitted to the first workflow."""
+    """The program on a store in memory, its engine running, with `items` submitted to the first workflow.
+
+    Decisions are sent at once unless the settings say otherwise.
+    """
+    settings = settings or LoadedSettings(Settings(undo_seconds=0.0))
     store = store or MemoryStateStore()
 
     async def open_store() -> Any:

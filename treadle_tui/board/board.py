@@ -7,7 +7,7 @@ and repaints what the returned `Changes` name. Nothing here waits, draws, or kno
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 
 from treadle_tui.board.cell_text import CellShows, waits
 from treadle_tui.board.expansion import Expansions, LineKey
@@ -51,6 +51,8 @@ class Board:
         """Ids of the marked items."""
         self.range_start: int | None = None
         """The row at which a range of marks begins, while one is being marked."""
+        self.decided: Set[tuple[str, str, str | None]] = frozenset()
+        """Cells, as (item id, stage, subtask), that have been decided here while the decision is held: nobody need go there."""
         self.cursor_stage = ""
         """The column of the cursor."""
         self.fan_outs: set[str] = set()
@@ -479,10 +481,11 @@ class Board:
                 continue
             fan_out = self.expansions.get(row.item_id, stage)
             if cell.state is StageState.AWAITING_REVIEW or fan_out is None or fan_out.children is None:
-                yield LineKey(row.item_id), stage
+                if (row.item_id, stage, None) not in self.decided:
+                    yield LineKey(row.item_id), stage
                 continue
             for child in fan_out.children:
-                if child.state is StageState.AWAITING_REVIEW:
+                if child.state is StageState.AWAITING_REVIEW and (row.item_id, stage, child.name) not in self.decided:
                     yield LineKey(row.item_id, stage, child.name), stage
 
     def _position(self, key: LineKey, stage: str) -> tuple[int, int, int]:

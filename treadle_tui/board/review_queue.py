@@ -118,6 +118,13 @@ class ReviewQueue:
         if go_to and released:
             self.go_to(released[0])
 
+    def settle(self, keys: Iterable[ReviewKey]) -> None:
+        """These are recorded and wait no longer; one that waits again later is a newcomer."""
+        for key in keys:
+            self.held.discard(key)
+            self._shown.discard(key)
+            self._known.pop(key, None)
+
     def _remove(self, key: ReviewKey) -> None:
         rank = self._ranks.get(key, -1)
         place = bisect_left(self._order, rank)

@@ -39,6 +39,8 @@ class ReviewSubject:
     attempts: Sequence[AttemptRecord] = ()
     reasons: Sequence[str] = ()
     """Preset reasons for a rejection."""
+    why: str = ""
+    """Why a person is asked."""
 
     @property
     def is_waiting(self) -> bool:
@@ -60,7 +62,15 @@ class ReviewSubject:
         parts = [f"waiting {age(self.waiting_since, now)}" if self.waiting_since else "waiting"]
         if self.attempt and (self.attempt > 1 or (self.max_attempts or 1) > 1):
             parts.append(f"attempt {self.attempt}" + (f"/{self.max_attempts}" if self.max_attempts else ""))
+        if self.why:
+            parts.append(safe_line(self.why.partition(":")[0]))
         return DOT.join(parts)
+
+    @property
+    def must_be_filled_in(self) -> bool:
+        """Whether approving asks for an answer that nothing stands for yet."""
+        fields = self.review.fields if self.review is not None and self.review.fields else ()
+        return any(field.required and field.default in (None, "") for field in fields)
 
 
 def review_subject(

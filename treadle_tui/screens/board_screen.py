@@ -44,6 +44,8 @@ class Wish(str, Enum):
     APPROVE = "approve"
     #: Ask for a reason, and reject a waiting cell as it was seen.
     REJECT = "reject"
+    #: Take the latest decision back.
+    UNDO = "undo"
     #: Ask which items to add.
     ADD = "add"
     #: Show the items of another workflow.
@@ -67,6 +69,7 @@ class BoardScreen(MainScreen):
         Binding(
             "R", "act('rerun')", "Run again", show=False, id="board.rerun", tooltip="Run this stage and all behind it again; asks first"
         ),
+        Binding("u", "wish('undo')", "Undo", show=False, id="board.undo", tooltip="Take the latest decision back"),
         Binding("n", "wish('add')", "Add items", id="board.add_items", tooltip="Add items: choose a workflow, give its argument"),
         Binding("f", "only('failures')", "Failures", show=False, id="board.failures", tooltip="Only items with a failure, or all again"),
         Binding(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -36,8 +36,8 @@ class ReasonInput(Input):
             super().__init__()
             self.reason = reason
 
-    def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__(placeholder="a reason, or nothing", compact=True)
+    def __init__(self, reasons: Sequence[str], text: str = "") -> None:
+        super().__init__(text, placeholder="a reason, or nothing", compact=True, select_on_focus=False)
         self._reasons = reasons
 
     def on_key(self, event: events.Key) -> None:
@@ -78,8 +78,11 @@ class RejectReason(Modal[str | None]):
     }
     """
 
-    def __init__(self, title: str, reasons: Sequence[str] = ()) -> None:
+    def __init__(self, title: str, reasons: Sequence[str] = (), text: str = "", keep: Callable[[str], None] | None = None) -> None:
+        """`text` stands there already; `keep` gets what was typed and left."""
         super().__init__()
+        self._text = text
+        self._keep = keep
         self._title = title
         self._reasons = [reason for reason in reasons if reason][: len(_DIGITS)]
 
@@ -92,7 +95,7 @@ class RejectReason(Modal[str | None]):
                     *((f" {digit} ", "$accent", f" {safe_line(reason)}") for digit, reason in zip(_DIGITS, self._reasons, strict=False)),
                     id="presets",
                 )
-            yield ReasonInput(self._reasons)
+            yield ReasonInput(self._reasons, self._text)
             yield KeyBar(indent=1)
 
     def on_mount(self) -> None:
@@ -109,5 +112,7 @@ class RejectReason(Modal[str | None]):
         self.dismiss(event.value.strip())
 
     def action_leave(self) -> None:
-        """Do not reject."""
+        """Do not reject; what was typed is kept."""
+        if self._keep is not None:
+            self._keep(self.query_one(ReasonInput).value)
         self.dismiss(None)

@@ -62,8 +62,10 @@ class ReviewModal(Modal[ReviewDecision | None]):
     }
     """
 
-    def __init__(self, subject: ReviewSubject, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, subject: ReviewSubject, now: Callable[[], datetime] = utc_now, doing: str = "") -> None:
+        """`doing`: what to begin with: "fill_in"."""
         super().__init__()
+        self._doing = doing
         self.subject = subject
         self._now = now
 
@@ -83,6 +85,8 @@ class ReviewModal(Modal[ReviewDecision | None]):
         """Reading comes first: no field has the focus."""
         self.query_one(OutlineView).focus()
         self.set_class(bool(self._fields), "-asks")
+        if self._doing == "fill_in" and self._fields:
+            self.call_after_refresh(self.action_fill_in)
 
     @property
     def _fields(self) -> Sequence[ReviewField]:

@@ -1,0 +1,563 @@
+"""What the review screens work with: reads the inbox and what is about to be looked at, and carries out what a person wants.
+
+The screens hold no state of the database: they draw `queue`, ask for subjects, and call what is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from treadle_tui.board.bulk import BulkResult, BulkSheet, result_of
+from treadle_tui.board.history_outline import decision_words
+from treadle_tui.board.outbox import HeldEntry, HeldState, Outbox
+from treadle_tui.board.review_line import ReviewKey, ReviewLine, Tab
+from treadle_tui.board.review_queue import ReviewQueue
+from treadle_tui.board.review_session import ReviewSession
+from treadle_tui.deciding import Deciding, Hears, Outcome
+from treadle_tui.engine.desk import Desk, Jotting, JottingKind
+from treadle_tui.engine.errors import ReviewConflict, TreadleError
+from treadle_tui.engine.feedback import Feedback
+from treadle_tui.engine.review import Reject, RequestChanges, ReviewDecision
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from treadle_tui.board.review_subject import ReviewSubject
+    from treadle_tui.engine.desk import DecisionRecord, HeldDecision
+    from treadle_tui.engine.status import PendingReview
+    from treadle_tui.engine.store.protocol import StateStore
+    from treadle_tui.engine_host import EngineHost
+    from treadle_tui.review_desk import ReviewDesk
+
+#: Subjects kept ready.
+_MOST_SUBJECTS = 64
+#: A look that was noted longer ago than this is over.
+_LOOK = timedelta(minutes=10)
+#: Between two readings of the inbox; after a slow one it rests for so many times as long.
+_REFRESH_SECONDS, _REST = 0.1, 4
+#: Lines of the log that are shown.
+_DECIDED_SHOWN = 500
+
+
+class ReviewListener(Protocol):
+    """Who draws. Every method may be called when there is nothing to draw on."""
+
+    def inbox_changed(self) -> None:
+        """The lists, the outbox or the progress are others now."""
+        ...
+
+    def subject_ready(self, key: ReviewKey) -> None:
+        """What a review is about has been read."""
+        ...
+
+
+class ReviewWork:
+    """See the module's first lines."""
+
+    def __init__(
+        self,
+        host: EngineHost,
+        desk: ReviewDesk,
+        reviewer: str,
+        *,
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
+        sentence: Callable[[BaseException], str],
+        ask: Callable[[Screen[Any]], Awaitable[Any]],
+        now: Callable[[], datetime],
+        may_change: Callable[[], bool] = lambda: True,
+        is_read_only: bool = False,
+        undo_seconds: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.queue = ReviewQueue()
+        self.session = ReviewSession()
+        self.reviewer = reviewer
+        self.now = now
+        self.monotonic = monotonic
+        self.listeners: list[ReviewListener] = []
+        self.is_read = False
+        """Whether the inbox has been read once."""
+        self._host = host
+        self._desk = desk
+        self._say = say
+        self._warn = warn
+        self._sentence = sentence
+        self._ask = ask
+        self._may_change = may_change
+        self._is_read_only = is_read_only
+        hears = Hears(self._outbox_changed, self._sent, lambda error: warn(f"not recorded yet, it is tried again: {sentence(error)}"))
+        self.deciding = Deciding(lambda: self._store, Desk.here(uuid.uuid4().hex, reviewer), Outbox(undo_seconds), hears, now)
+        self._subjects: dict[ReviewKey, ReviewSubject] = {}
+        self._asked: dict[ReviewKey, int] = {}
+        """At which version what a review is about was read last: it is not read again for that."""
+        self._wanted: list[ReviewLine] = []
+        self._preparing: asyncio.Task[None] | None = None
+        self._due = asyncio.Event()
+        self._jottings: dict[tuple[ReviewKey, JottingKind], Jotting] = {}
+        self._typed: dict[tuple[ReviewKey, str], str] = {}
+        self._last: ReviewDecision | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._kept = 0
+        self._sendings = 0
+
+    @property
+    def _store(self) -> StateStore:
+        if self._host.store is None:
+            raise TreadleError("the database is not open, so nothing can be recorded now")
+        return self._host.store
+
+    # life -----------------------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Send what is due and read what has changed, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.deciding.run(), name="outbox")
+            group.create_task(self._follow(), name="inbox")
+
+    async def finish(self) -> None:
+        """The program ends: everything held is sent."""
+        await self.deciding.finish()
+        if self._host.store is not None:
+            await self._store.forget_jotting(self.reviewer, JottingKind.LOOK)
+
+    def _spawn(self, doing: Any, name: str) -> None:
+        async def guarded() -> None:
+            try:
+                await doing
+            except (TreadleError, OSError) as error:
+                self._warn(self._sentence(error))
+
+        task = asyncio.create_task(guarded(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _tell(self) -> None:
+        for listener in self.listeners:
+            listener.inbox_changed()
+
+    # reading --------------------------------------------------------------------------------------------------------------------
+
+    def want(self) -> None:
+        """Something has changed: read the inbox again soon."""
+        self._due.set()
+
+    async def _follow(self) -> None:
+        while True:
+            returns = self.queue.next_return
+            wait = None if returns is None else max(0.05, (returns - self.now()).total_seconds())
+            try:
+                await asyncio.wait_for(self._due.wait(), wait)
+            except TimeoutError:
+                pass
+            self._due.clear()
+            began = time.monotonic()
+            try:
+                await self.read()
+            except TreadleError as error:
+                self._say(self._sentence(error))
+                self._due.set()
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(max(_REFRESH_SECONDS, _REST * (time.monotonic() - began)))
+
+    async def read(self) -> None:
+        """Read the inbox, what reviewers keep, and, when it is shown, the log."""
+        kept, sent = self._kept, self._sendings
+        pending, jottings, held = await asyncio.gather(self._store.pending_reviews(), self._store.jottings(), self._store.held_decisions())
+        if sent != self._sendings:  # what was read is older than what has been recorded since
+            self.want()
+            return
+        now = self.now()
+        looks = self._looks(jottings, held, now)
+        if kept == self._kept and not any(task.get_name() == "keep" for task in self._tasks):
+            self._take_jottings(jottings)
+        before = self.queue.current
+        gone = self.queue.take_waiting((_line_of(review, looks) for review in pending), now)
+        self.is_read = True
+        elsewhere = [key for key in gone if not self._was_decided_here(key)]
+        for key in gone:
+            self._subjects.pop(key, None)
+            self._asked.pop(key, None)
+        if self.queue.tab is Tab.DECIDED:
+            await self.read_log()
+        if before is not None and before.key in elsewhere:
+            self._spawn(self._say_who_was_first(before), "who was first")
+        self._tell()
+
+    def _was_decided_here(self, key: ReviewKey) -> bool:
+        return key in self.queue.held or any(timed.key == key for timed in self.session.decided)
+
+    async def _say_who_was_first(self, line: ReviewLine) -> None:
+        subject = await self._read_subject(line)
+        self._say(self._desk.settled_words(subject) if subject is not None and not subject.is_waiting else f"{line.title} waits no longer")
+
+    def _looks(self, jottings: Iterable[Jotting], held: Iterable[HeldDecision], now: datetime) -> dict[ReviewKey, str]:
+        """Who else is at it."""
+        looks = {
+            ReviewKey(each.item_id, each.stage, each.subtask): each.reviewer
+            for each in jottings
+            if each.kind is JottingKind.LOOK and each.reviewer != self.reviewer and now - each.at < _LOOK
+        }
+        for each in held:
+            if each.desk.session != self.deciding.desk.session and each.problem is None and not each.desk.is_abandoned:
+                looks[ReviewKey(each.item_id, each.stage, each.subtask)] = f"{each.desk.reviewer} (deciding)"
+        return looks
+
+    def _take_jottings(self, jottings: Iterable[Jotting]) -> None:
+        mine = [each for each in jottings if each.reviewer == self.reviewer]
+        self._jottings = {(ReviewKey(each.item_id, each.stage, each.subtask), each.kind): each for each in mine}
+        self._take_later()
+
+    def _take_later(self) -> None:
+        later = {key: (each.version, each.until) for (key, kind), each in self._jottings.items() if kind is JottingKind.LATER}
+        self.queue.take_later(later, self.now())
+
+    async def read_log(self) -> None:
+        """Read the newest lines of the log."""
+        records = await self._store.decisions(limit=_DECIDED_SHOWN)
+        self.queue.take_other(Tab.DECIDED, [_line_of_record(record) for record in records])
+
+    def show_tab(self, tab: Tab) -> None:
+        """Show another list; the log is read when it is asked for."""
+        self.queue.show(tab)
+        if tab is Tab.DECIDED:
+            self.want()
+        self._tell()
+
+    # what a review is about -----------------------------------------------------------------------------------------------------
+
+    def subject(self, line: ReviewLine) -> ReviewSubject | None:
+        """What has been read of a review, at the version the line shows; None while it has not been."""
+        found = self._subjects.get(line.key)
+        return found if found is not None and (found.version == line.version or not line.version) else None
+
+    def prepare(self, lines: Sequence[ReviewLine]) -> None:
+        """Read what these are about, the first one first; `subject_ready` tells of each."""
+        self._wanted = [line for line in lines if self._asked.get(line.key) != line.version]
+        if self._wanted and (self._preparing is None or self._preparing.done()):
+            self._preparing = asyncio.create_task(self._prepare(), name="prepare reviews")
+
+    async def _prepare(self) -> None:
+        while self._wanted:
+            line = self._wanted.pop(0)
+            self._asked[line.key] = line.version
+            try:
+                subject = await self._read_subject(line)
+            except TreadleError as error:
+                self._say(self._sentence(error))
+                self._asked.pop(line.key, None)
+                return
+            if subject is not None:
+                self._keep_subject(line.key, subject)
+                if line.version and subject.version != line.version:
+                    self.want()  # it has changed since the inbox was read
+                for listener in self.listeners:
+                    listener.subject_ready(line.key)
+
+    async def _read_subject(self, line: ReviewLine) -> ReviewSubject | None:
+        subject = await self._desk.subject(line.key.item_id, line.workflow, line.key.stage, line.key.subtask)
+        return dataclasses.replace(subject, why=line.why) if subject is not None else None
+
+    def _keep_subject(self, key: ReviewKey, subject: ReviewSubject) -> None:
+        self._subjects.pop(key, None)
+        self._subjects[key] = subject
+        while len(self._subjects) > _MOST_SUBJECTS:
+            oldest = next(iter(self._subjects))
+            self._subjects.pop(oldest)
+            self._asked.pop(oldest, None)
+
+    async def fresh_subject(self, line: ReviewLine) -> ReviewSubject | None:
+        """What a review is about at this moment; said why not, when it waits no longer."""
+        subject = await self._read_subject(line)
+        if subject is None or not subject.is_waiting:
+            self._say(self._desk.settled_words(subject) if subject is not None else f"{line.title} is gone")
+            self.want()
+            return None
+        self._keep_subject(line.key, subject)
+        return subject
+
+    # deciding -------------------------------------------------------------------------------------------------------------------
+
+    def decide(self, lines: Sequence[ReviewLine], decision: ReviewDecision) -> None:
+        """Decide these as they were looked at; they leave the list at once."""
+        if not self._may_change():
+            return
+        lines = [line for line in lines if not self.deciding.holds(line.key)]
+        if not lines:
+            self._say("that is decided already; u takes it back")
+            return
+        is_bulk = len(lines) > 1
+        decided = [(line, self._signed(line, decision, is_bulk=is_bulk)) for line in lines]
+        self._last = dataclasses.replace(decision, values=None) if not hasattr(decision, "output") else None
+        stale = {line.key for line in lines}
+        self.deciding.outbox.drop(
+            [e for e in self.deciding.outbox.entries if e.state is HeldState.LOST and e.key in stale and not e.number]
+        )
+        self.queue.hold(stale)
+        for line, each in decided:
+            self.session.note(line.key, each)
+        self.deciding.decide(decided)
+        for line in lines:
+            for kind in ("reason", "changes"):
+                self._typed.pop((line.key, kind), None)
+        what = lines[0].title if not is_bulk else f"{len(lines):,} reviews"
+        self._say(f"{self._desk.decided_words(what, decision)} · u takes it back")
+
+    def _signed(self, line: ReviewLine, decision: ReviewDecision, *, is_bulk: bool) -> ReviewDecision:
+        seconds = None if is_bulk else self.session.seconds_on(line.key, self.monotonic())
+        note = decision.note or self.note_on(line.key) or None
+        return dataclasses.replace(decision, by=self.reviewer, note=note, seconds=None if seconds is None else round(seconds, 2))
+
+    def again(self, lines: Sequence[ReviewLine]) -> bool:
+        """The same decision and reason as the last time; False when there is none to repeat."""
+        if self._last is None:
+            return False
+        self.decide(lines, self._last)
+        return True
+
+    @property
+    def last_words(self) -> str:
+        """What `again` would do, in a few words; empty when nothing."""
+        if self._last is None:
+            return ""
+        reason = getattr(self._last, "reason", "")
+        return decision_words(self._last) + (f": {reason}" if reason else "")
+
+    def undo(self) -> None:
+        """Take back what the latest key decided; when that has been sent, reopen what was recorded last."""
+        entries = self.deciding.undo()
+        if entries:
+            self._put_back(entries)
+            what = entries[0].line.title if len(entries) == 1 else f"{len(entries):,} reviews"
+            self._say(f"taken back: {what}")
+            return
+        last = self.deciding.last_recorded
+        if last is None:
+            self._say("there is nothing to take back")
+        else:
+            self.reopen(last[0])
+
+    def _put_back(self, entries: Sequence[HeldEntry]) -> None:
+        for entry in entries:
+            self.session.take_back(entry.key)
+        self.queue.show(Tab.WAITING)
+        self.queue.release([entry.key for entry in entries], self.now(), go_to=True)
+        self._tell()
+
+    def let_go(self, line: ReviewLine) -> None:
+        """Take back the entry of the outbox a line stands for, or let it go when it could not be recorded."""
+        entry = self.deciding.outbox.entry_of(line)
+        if entry is None:
+            return
+        was_held = entry.state is HeldState.HELD
+        if not self.deciding.take_back([entry]):
+            self._say(f"{line.title} is being recorded at this moment")
+        elif was_held:
+            self.session.take_back(entry.key)
+            self.queue.release([entry.key], self.now())
+            self._say(f"taken back: {line.title}")
+        else:
+            self._say(f"let go: {line.title}")
+        self._tell()
+
+    def send_now(self, line: ReviewLine | None = None) -> None:
+        """Send an entry of the outbox at once, or everything that is held."""
+        entry = self.deciding.outbox.entry_of(line) if line is not None else None
+        entries = [entry] if entry is not None else [*self.deciding.outbox.held, *self.deciding.outbox.left_over]
+        sendable = [each for each in entries if each.state is not HeldState.SENDING]
+        self.queue.hold([each.key for each in sendable])
+        self.deciding.send_soon(sendable)
+
+    def reopen(self, line: ReviewLine) -> None:
+        """Take a recorded decision back, as long as nothing was built on it."""
+        self._spawn(self._reopen(line), "reopen")
+
+    async def _reopen(self, line: ReviewLine) -> None:
+        key = line.key
+        await self._host.call(lambda engine: engine.reopen_review(key.item_id, key.stage, by=self.reviewer, subtask=key.subtask))
+        self.deciding.forget_recorded(line)
+        self.session.take_back(key)
+        self._say(f"reopened: {line.title}")
+        self.want()
+
+    # what becomes of decisions --------------------------------------------------------------------------------------------------
+
+    def _outbox_changed(self) -> None:
+        self.queue.take_other(Tab.OUTBOX, self.deciding.outbox.lines)
+        self._tell()
+
+    def _sent(self, outcomes: list[Outcome]) -> None:
+        lost = [(entry, outcome) for entry, outcome in outcomes if isinstance(outcome, Exception)]
+        for entry, _ in outcomes:
+            self._forget_typed(entry.key)
+        self._sendings += 1
+        self.queue.settle([entry.key for entry, outcome in outcomes if not isinstance(outcome, Exception)])
+        self.queue.release([entry.key for entry, _ in lost], self.now())
+        if len(outcomes) > 1 and len({entry.batch for entry, _ in outcomes}) == 1:
+            self._say(self._result_of(outcomes).words())
+        for entry, problem in lost[:3]:
+            self.session.take_back(entry.key)
+            self._warn(f"{self._lost_words(entry, problem)}; what you decided is in the outbox (3, then U)")
+        self.want()
+
+    def _result_of(self, outcomes: list[Outcome]) -> BulkResult:
+        verbs = {entry.decision.verb: decision_words(entry.decision) for entry, _ in outcomes}
+        return result_of(((entry.decision, outcome) for entry, outcome in outcomes), verbs)
+
+    def _lost_words(self, entry: HeldEntry, problem: Exception) -> str:
+        if isinstance(problem, ReviewConflict):
+            return self._desk.conflict_words(entry.line.title, problem)
+        return f"{entry.line.title}: {problem}"
+
+    async def ask_about_left_over(self) -> None:
+        """What an earlier program left in the outbox is shown; it is sent only when the person says so."""
+        from treadle_tui.screens.left_over import LeftOver, LeftOverAnswer
+
+        left = await self.deciding.pick_up()
+        if not left:
+            return
+        self.queue.hold([entry.key for entry in left])
+        answer = await self._ask(LeftOver(left, self.now()))
+        if answer is LeftOverAnswer.SEND:
+            self.deciding.send_soon(left)
+        elif answer is LeftOverAnswer.DROP:
+            self.deciding.take_back(left)
+            self.queue.release([entry.key for entry in left], self.now())
+
+    # opening --------------------------------------------------------------------------------------------------------------------
+
+    async def open(self, line: ReviewLine, doing: str = "") -> None:
+        """Show a review in depth, as it stands now, and carry out what is decided."""
+        from treadle_tui.screens.review_modal import ReviewModal
+
+        subject = await self.fresh_subject(line)
+        if subject is None:
+            return
+        line = line._replace(version=subject.version, attempt=subject.attempt, since=subject.waiting_since, summary=subject.summary)
+        self.session.show(line.key, self.monotonic())
+        decision = await self._ask(ReviewModal(subject, self.now, doing))
+        if decision is not None:
+            self.decide([line], decision)
+
+    # many at once ---------------------------------------------------------------------------------------------------------------
+
+    async def sheet(self, lines: Sequence[ReviewLine]) -> BulkSheet:
+        """What is about to be decided; those that have changed since they were marked are dropped."""
+        pending = await self._store.pending_reviews()
+        now = {ReviewKey(each.item_id, each.stage, each.subtask): each.version for each in pending}
+        still = [line for line in lines if now.get(line.key) == line.version]
+        return BulkSheet(still, [line for line in lines if now.get(line.key) != line.version])
+
+    # what a reviewer keeps ------------------------------------------------------------------------------------------------------
+
+    def note_on(self, key: ReviewKey) -> str:
+        """The remark that goes with the decision to come."""
+        found = self._jottings.get((key, JottingKind.NOTE))
+        return found.text if found is not None else ""
+
+    def draft_on(self, key: ReviewKey) -> str | None:
+        """The edit that was begun and not finished."""
+        found = self._jottings.get((key, JottingKind.DRAFT))
+        return found.text if found is not None else None
+
+    def keep(self, line: ReviewLine, kind: JottingKind, text: str = "", until: datetime | None = None) -> None:
+        """Keep something about a review; an empty note or draft is let go."""
+        review = (line.key.item_id, line.key.stage, line.key.subtask)
+        if not text and kind in (JottingKind.NOTE, JottingKind.DRAFT):
+            self.drop(line, kind)
+            return
+        if not self._may_change():
+            return
+        now = self.now()
+        self._kept += 1
+        self._jottings[line.key, kind] = Jotting(
+            kind=kind, item_id=review[0], stage=review[1], subtask=review[2], reviewer=self.reviewer, version=line.version, at=now,
+            until=until, text=text,
+        )  # fmt: skip
+        self._spawn(self._store.keep_jotting(self.reviewer, kind, review, now, version=line.version, until=until, text=text), "keep")
+        if kind is JottingKind.LATER:
+            self._take_later()
+        self._tell()
+
+    def drop(self, line: ReviewLine, kind: JottingKind) -> None:
+        """Let it go."""
+        if self._jottings.pop((line.key, kind), None) is not None:
+            self._kept += 1
+            review = (line.key.item_id, line.key.stage, line.key.subtask)
+            self._spawn(self._store.forget_jotting(self.reviewer, kind, review), "keep")
+            if kind is JottingKind.LATER:
+                self._take_later()
+            self._tell()
+
+    def defer(self, lines: Sequence[ReviewLine], until: datetime | None) -> None:
+        """Put these off; those that are put off already come back."""
+        if self.queue.tab is Tab.DEFERRED and until is None:
+            for line in lines:
+                self.drop(line, JottingKind.LATER)
+            return
+        for line in lines:
+            self.keep(line, JottingKind.LATER, until=until)
+        self.queue.clear_marks()
+        self._due.set()
+
+    def look(self, line: ReviewLine) -> None:
+        """Tell others that this one is being looked at; never a lock."""
+        if not self._is_read_only:
+            self.keep(line, JottingKind.LOOK)
+
+    def _forget_typed(self, key: ReviewKey) -> None:
+        self._kept += 1
+        for kind in (JottingKind.NOTE, JottingKind.DRAFT, JottingKind.LATER, JottingKind.LOOK):
+            if self._jottings.pop((key, kind), None) is not None:
+                self._spawn(self._store.forget_jotting(self.reviewer, kind, (key.item_id, key.stage, key.subtask)), "keep")
+
+    def typed(self, line: ReviewLine, what: str) -> str:
+        """What a person began to type about a review and left."""
+        return self._typed.get((line.key, what), "")
+
+    def keep_typed(self, line: ReviewLine, what: str, text: str) -> None:
+        """Keep what was begun, for when they come back."""
+        self._typed[line.key, what] = text
+
+
+def _line_of(review: PendingReview, looks: dict[ReviewKey, str]) -> ReviewLine:
+    key = ReviewKey(review.item_id, review.stage, review.subtask)
+    return ReviewLine(
+        key,
+        review.workflow,
+        review.version,
+        review.attempt,
+        review.waiting_since,
+        review.review.summary if review.review is not None else "",
+        review.why,
+        review.group,
+        looks.get(key, "") if looks else "",
+    )
+
+
+def _line_of_record(record: DecisionRecord) -> ReviewLine:
+    return ReviewLine(
+        ReviewKey(record.item_id, record.stage, record.subtask),
+        record.workflow,
+        attempt=record.attempt,
+        since=record.at,
+        summary=decision_text(record.decision),
+        decision=record.decision,
+        number=record.number,
+        is_undone=record.is_undone,
+    )
+
+
+def decision_text(decision: ReviewDecision) -> str:
+    """What was said with a decision: the reason, the feedback, the note."""
+    if isinstance(decision, Reject) and decision.reason:
+        return decision.reason
+    if isinstance(decision, RequestChanges):
+        return decision.feedback.summary if isinstance(decision.feedback, Feedback) else decision.feedback
+    return decision.note or ""
