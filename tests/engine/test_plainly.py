@@ -1,4 +1,4 @@
-"""Ordinary completions recorded many at once: the same rows, events and claims as verb by verb, and nothing when one is not ordinary."""
+"""Ordinary completions recorded many at once: the same rows, events and claims as verb by verb; what is not ordinary is left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from treadle_tui.engine import MemoryStateStore, SqliteStateStore, Workflow
+from treadle_tui.engine import MemoryStateStore, SqliteStateStore, StageState, Workflow
 from treadle_tui.engine.store.results import Claim, Ended, Move, Result, StageRoom
 
 CHAIN = (("a", ()), ("b", ("a",)), ("c", ("b",)))
@@ -26,6 +26,7 @@ class Played:
         self.shape: Any = None
         self.held: list[Claim] = []
         self.said: list[Any] = []
+        self.left: list[str] = []
         self.now = 1_000_000
 
     async def begin(self, stages: Any, items: int, priorities: list[int]) -> None:
@@ -58,10 +59,11 @@ class Played:
         ]
         contenders = [stage.id for stage in self.shape.stages]
         fingerprints = {self.shape.id: self.shape.fingerprint}
-        claims = await self.store.finish_plainly(self.worker, ended, contenders, fingerprints, self.now)
-        self.said.append(None if claims is None else [self.told(claim) for claim in claims])
-        if claims is not None:
-            self.held = rest + claims
+        recorded = await self.store.finish_plainly(self.worker, ended, contenders, fingerprints, self.now)
+        self.left = [each.claim.item_id for each in recorded.left]
+        self.said.append(([self.told(claim) for claim in recorded.claims], self.left))
+        left = [each.claim for each in recorded.left]
+        self.held = left + rest + list(recorded.claims)
 
     def told(self, claim: Claim) -> tuple[Any, ...]:
         fields = {name: getattr(claim, name) for name in claim.__struct_fields__ if name != "idempotency_key"}
@@ -117,7 +119,7 @@ async def test_many_at_once_is_the_same_on_both_stores(stages, priorities, steps
 
 
 @pytest.mark.parametrize("spoil", ["pause", "cancel", "reap", "twice", "hold"])
-async def test_a_batch_with_one_that_is_not_ordinary_changes_nothing(spoil):
+async def test_what_is_not_ordinary_is_left_and_its_neighbours_are_recorded(spoil):
     async with both() as players:
         for played in players:
             await played.begin(CHAIN, 3, [0, 0, 0])
@@ -133,13 +135,19 @@ async def test_a_batch_with_one_that_is_not_ordinary_changes_nothing(spoil):
                     await played.store.finish(played.worker, played.held[1].key, played.held[1].fence, Result(move=Move.FAIL), played.now)
                 case "hold":
                     await played.store.hold_stage(played.shape.id, "b", None, played.now)
-            before = await played.store.last_seq()
+            before = await played.store.get_all_statuses("i1")
             await played.finish(3, True)
 
-            if spoil == "hold":  # what ends is ordinary; only what follows is held
-                assert played.said[-1] == []
-            else:
-                assert (played.said[-1], await played.store.last_seq()) == (None, before)
+            completed = [id for id in ("i0", "i1", "i2") if (await played.store.get_status(id, "a")).state is StageState.COMPLETED]
+            begun = [id for id in ("i0", "i1", "i2") if (await played.store.get_status(id, "b")).state is StageState.RUNNING]
+            match spoil:
+                case "hold":  # what ends is ordinary; only what follows is held
+                    assert (completed, begun, played.left) == (["i0", "i1", "i2"], [], [])
+                case "reap":
+                    assert (completed, begun, played.left) == ([], [], ["i0", "i1", "i2"])
+                case _:
+                    assert (completed, begun, played.left) == (["i0", "i2"], ["i0", "i2"], ["i1"])
+                    assert await played.store.get_all_statuses("i1") == before
 
 
 async def test_what_comes_before_is_claimed_before_what_a_completion_sets_free():

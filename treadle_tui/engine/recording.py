@@ -17,6 +17,7 @@ from treadle_tui.engine.errors import StoreCorrupt, StoreError
 from treadle_tui.engine.rooms import Limits
 from treadle_tui.engine.running import RunningAttempt
 from treadle_tui.engine.store.results import Claim, Ended, Move, Result, is_plain
+from treadle_tui.engine.store.rows import TaskKey
 from treadle_tui.engine.store.transactional import TransactionalStore
 
 if TYPE_CHECKING:
@@ -168,25 +169,25 @@ class Recorder:
             wanted.append(Ended(claim, result, onward))
         contenders = [room.stage for room in self._limits.stage_rooms()]
         fingerprints = {shape.id: shape.fingerprint for shape in shapes.values()}
+        granted: set[TaskKey] = set()
         try:
-            claims = await self.store.finish_plainly(worker, wanted, contenders, fingerprints, now)
+            recorded = await self.store.finish_plainly(worker, wanted, contenders, fingerprints, now)
+            granted = {claim.key for claim in recorded.claims}
         except Exception as error:
             log.debug("a batch of %d is recorded one by one: %s", len(batch), error)
-            claims = None
-        asked, given = sum(len(each.onward) for each in wanted), 0 if claims is None else len(claims)
-        if given < asked:
-            granted = set() if claims is None else {claim.key for claim in claims}
-            for each in wanted:
-                for dependent in each.onward:
-                    if (each.claim.key[0], dependent, 0) not in granted:
-                        self._limits.give_back(dependent)
-        if claims is None:
             return batch
+        finally:
+            asked = [(each.claim.key[0], dependent, 0) for each in wanted for dependent in each.onward]
+            for key in asked:
+                if key not in granted:
+                    self._limits.give_back(key[1])
         self._trouble.over()
         for pool in set(pools.values()):
-            self._begin(pool, [claim for claim in claims if pools[claim.key[0]] is pool])
-        self._recorded([attempt for _, attempt, _ in batch], given < asked or not claims)
-        return []
+            self._begin(pool, [claim for claim in recorded.claims if pools[claim.key[0]] is pool])
+        left = {each.claim.key for each in recorded.left}
+        through = [each for each in batch if each[1].claim.key not in left] if left else batch
+        self._recorded([attempt for _, attempt, _ in through], len(granted) < len(asked) or not granted)
+        return [each for each in batch if each[1].claim.key in left] if left else []
 
     # --- one by one -------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from treadle_tui.engine.migration import MigrationPlan
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.store.commits import CommitNews
-from treadle_tui.engine.store.results import Claim, Ended, Result, StageRoom, Submitted
+from treadle_tui.engine.store.results import Claim, Ended, Recorded, Result, StageRoom, Submitted
 from treadle_tui.engine.store.rows import Hold, Lease, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.unit import Unit
@@ -126,8 +126,8 @@ class TransactionalStore(ABC):
 
     async def finish_plainly(
         self, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str], now: int
-    ) -> list[Claim] | None:
-        """Record attempts that are all plain, and claim what follows; None, and nothing changed: finish them one by one.
+    ) -> Recorded:
+        """Record plain attempts, and claim what follows them; what is left is to be finished one by one.
 
         A store that has a faster way than verb by verb answers in its own.
         """

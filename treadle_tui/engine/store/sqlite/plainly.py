@@ -1,8 +1,8 @@
 """The ordinary case, set-wise: many first attempts that just completed, and the claims of what they set free.
 
 What `finishing.finish_plainly` says, done by a few statements for hundreds of stages, beside the engine's loop. Nothing is decided
-anew here: a batch in which one thing is not ordinary (a lost lease, a paused item, a decision upstream) is left to the verbs, and
-nothing of it is done. That the two agree is tested on random programs.
+anew here: what is not ordinary (a lost lease, a paused item, a decision upstream) is left to the verbs, and nothing of it is done.
+That the two agree is tested on random batches.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
-from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Work
+from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Recorded, Work
 from treadle_tui.engine.store.rows import COMPLETED, NOT_READY, PENDING, READY, RUNNING
 from treadle_tui.engine.store.shape import StageShape
-from treadle_tui.engine.store.sqlite.rowwise import execute_rows
+from treadle_tui.engine.store.sqlite.rowwise import execute_rows, select_rows
 from treadle_tui.engine.store.verbs.claiming import idempotency_key
 
 if TYPE_CHECKING:
@@ -27,18 +27,19 @@ _WORKFLOW_COMPLETED_KIND = KIND_NUMBER[ev.WorkflowCompleted]
 _COMPLETED_OUTCOME = OUTCOME_NUMBER["completed"]
 
 _ORDINARY = (
-    "SELECT count(CASE WHEN t.worker = ? THEN 1 END) FROM (VALUES {rows}) v"
+    "SELECT v.column4 FROM (VALUES {rows}) v"
     " JOIN treadle_tasks t ON t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
     " JOIN treadle_items i ON i.key = v.column1"
-    f" WHERE t.fence = v.column3 AND t.state = {RUNNING} AND t.attempt = 1 AND t.phase = 0 AND t.extra = 0"
+    f" WHERE t.fence = v.column3 AND t.worker = v.column5 AND t.state = {RUNNING} AND t.attempt = 1 AND t.phase = 0 AND t.extra = 0"
     " AND t.detail IS NULL AND i.flags = 0"
 )
-"""How many of (item, stage, fence) are an ordinary first attempt that the worker still holds. The worker comes first."""
-_HAVE_ROWS = "SELECT count(*) FROM (VALUES {rows}) v JOIN treadle_tasks t ON t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
+"""Of (item, stage, fence, place, worker) the places of ordinary first attempts that the worker still holds."""
+_HAVE_ROWS = "SELECT v.column3 FROM (VALUES {rows}) v JOIN treadle_tasks t ON t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
+"""Of (item, stage, place) the places of stages that have a row."""
 
 _COMPLETE = (
     f"UPDATE treadle_tasks AS t SET state = {COMPLETED}, is_open = 0, worker = NULL, due_at = NULL, interruptions = 0, out = 1,"
-    " version = version + 1, updated_at = v.column4, completed_at = v.column4"
+    " version = version + 1, updated_at = v.column3, completed_at = v.column3"
     " FROM (VALUES {rows}) v WHERE t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
 )
 _COUNT_DOWN = "UPDATE treadle_items AS i SET open_stages = open_stages - v.column2 FROM (VALUES {rows}) v WHERE i.key = v.column1"
@@ -51,52 +52,50 @@ _DEPENDENTS = (
 _NEXT = "SELECT priority, turn, item FROM treadle_tasks WHERE stage = ? AND ready = 1 ORDER BY priority DESC, turn, item LIMIT 1"
 
 
-def finish(
-    unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]
-) -> list[Claim] | None:
-    """Record completed attempts and claim what follows; None, and nothing changed, when one of them is not the ordinary case.
+def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]) -> Recorded:
+    """Record completed attempts and claim what follows them; those that are not the ordinary case are left as they are.
 
     `contenders` are the stages this engine could claim something of: a dependent is claimed here only when nothing of those that is
     ready comes before it. One that is not claimed is ready.
     """
-    stages = _stages(unit, batch, fingerprints)
-    if stages is None:
-        return None
     unit.flush()
-    held = [(*each.claim.key[:2], each.claim.fence) for each in batch]
-    if execute_rows(unit.connection, _ORDINARY, held, (worker,)) != len(batch):
-        return None
-    dependents = [(each.claim.key[0], dependent) for each, stage in zip(batch, stages, strict=True) for dependent in stage.dependents]
-    if execute_rows(unit.connection, _HAVE_ROWS, dependents):
-        return None
+    ordinary = _ordinary(unit, worker, batch, fingerprints)
+    left = [each for place, each in enumerate(batch) if place not in ordinary] if len(ordinary) < len(batch) else []
+    if not ordinary:
+        return Recorded((), left)
+    taken = [each for place, each in enumerate(batch) if place in ordinary] if left else batch
+    stages = [unit.shapes[each.claim.workflow].by_id[each.claim.stage] for each in taken]
+    ended = [each.claim.key[:2] for each in taken]
+    open_stages = Counter(item for item, _ in ended)
     unit.note_written()
-    unit.forget_items({item for item, _, _ in held})
-    execute_rows(unit.connection, _COMPLETE, [(*row, unit.now) for row in held])
-    open_stages = Counter(item for item, _, _ in held)
+    unit.forget_items(open_stages)
+    execute_rows(unit.connection, _COMPLETE, [(*key, unit.now) for key in ended])
     execute_rows(unit.connection, _COUNT_DOWN, list(open_stages.items()))
     execute_rows(
         unit.connection,
         _ATTEMPTS,
         [
             (*each.claim.key, 1, each.claim.started_at, unit.now, _COMPLETED_OUTCOME, unit.stored_output(each.result.output), None)
-            for each in batch
+            for each in taken
         ],
     )
-    return _go_on(unit, worker, batch, stages, contenders)
+    return Recorded(_go_on(unit, worker, taken, stages, contenders), left)
 
 
-def _stages(unit: SqliteUnit, batch: Sequence[Ended], fingerprints: Mapping[int, str]) -> list[StageShape] | None:
-    """The stages of the batch; None when one of them is not that simple."""
-    stages = []
-    for each in batch:
-        shape = unit.shapes.get(each.claim.workflow)
-        if shape is None or fingerprints.get(shape.id) != shape.fingerprint:
-            return None
-        stage = shape.by_id.get(each.claim.stage)
+def _ordinary(unit: SqliteUnit, worker: int, batch: Sequence[Ended], fingerprints: Mapping[int, str]) -> set[int]:
+    """The places in the batch of what is the ordinary case."""
+    held, dependents = [], []
+    for place, each in enumerate(batch):
+        claim = each.claim
+        shape = unit.shapes.get(claim.workflow)
+        stage = None if shape is None or fingerprints.get(shape.id) != shape.fingerprint else shape.by_id.get(claim.stage)
         if stage is None or stage.is_removed or not stage.frees_dependents:
-            return None
-        stages.append(stage)
-    return stages
+            continue
+        item = claim.key[0]
+        held.append((item, stage.id, claim.fence, place, worker))
+        dependents += [(item, dependent, place) for dependent in stage.dependents]
+    places = {place for (place,) in select_rows(unit.connection, _ORDINARY, held)}
+    return places.difference(place for (place,) in select_rows(unit.connection, _HAVE_ROWS, dependents))
 
 
 def _go_on(unit: SqliteUnit, worker: int, batch: Sequence[Ended], stages: Sequence[StageShape], contenders: Collection[int]) -> list[Claim]:

@@ -7,7 +7,7 @@ a statement of many rows lets go of it once, so that SQLite works beside the loo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -22,20 +22,23 @@ def _statement(template: str, columns: int, rows: int) -> str:
     return template.replace("{rows}", ", ".join([row] * rows))
 
 
-def execute_rows(connection: sqlite3.Connection, template: str, rows: Sequence[Sequence[Any]], before: tuple[Any, ...] = ()) -> int:
-    """Execute `template`, its "{rows}" replaced by rows of values, until all rows are through; how many rows it changed, or counted.
-
-    `before` are the parameters that come ahead of the rows, in every statement. A SELECT must give one number; those are added up.
-    """
-    if not rows:
-        return 0
-    columns, at, total = len(rows[0]), 0, 0
+def _cursors(connection: sqlite3.Connection, template: str, rows: Sequence[Sequence[Any]]) -> Iterator[sqlite3.Cursor]:
+    at = 0
     for size in _SIZES:
         sql = None
         while len(rows) - at >= size:
-            sql = sql or _statement(template, columns, size)
+            sql = sql or _statement(template, len(rows[0]), size)
             part = rows if size == len(rows) else rows[at : at + size]
-            cursor = connection.execute(sql, (*before, *chain.from_iterable(part)))
-            total += cursor.rowcount if cursor.description is None else cursor.fetchone()[0]
+            yield connection.execute(sql, tuple(chain.from_iterable(part)))
             at += size
-    return total
+
+
+def execute_rows(connection: sqlite3.Connection, template: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Execute `template`, its "{rows}" replaced by rows of values, until all rows are through."""
+    for _ in _cursors(connection, template, rows):
+        pass
+
+
+def select_rows(connection: sqlite3.Connection, template: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """What a SELECT gives, its "{rows}" replaced by rows of values."""
+    return [found for cursor in _cursors(connection, template, rows) for found in cursor.fetchall()]

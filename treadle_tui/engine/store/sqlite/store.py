@@ -11,7 +11,7 @@ from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.event_codec import decode_event
-from treadle_tui.engine.store.results import Claim, Ended
+from treadle_tui.engine.store.results import Ended, Recorded
 from treadle_tui.engine.store.retention_verbs import RetentionVerbs
 from treadle_tui.engine.store.rows import RawEvent, StoredEvent
 from treadle_tui.engine.store.sqlite import plainly
@@ -113,10 +113,10 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteReten
 
     async def finish_plainly(
         self, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str], now: int
-    ) -> list[Claim] | None:
+    ) -> Recorded:
         """As every store does it, set-wise: see `plainly`."""
 
-        def verb(unit: Unit) -> list[Claim] | None:
+        def verb(unit: Unit) -> Recorded:
             assert isinstance(unit, SqliteUnit)
             return plainly.finish(unit, worker, batch, contenders, fingerprints)
 

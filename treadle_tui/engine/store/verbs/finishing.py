@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec.structs import replace
 
 from treadle_tui.engine import events as ev
-from treadle_tui.engine.store.results import Claim, Ended, Move, Result
+from treadle_tui.engine.store.results import Claim, Ended, Move, Recorded, Result
 from treadle_tui.engine.store.rows import (
     AWAITING_REVIEW,
     DECLARE,
@@ -57,19 +57,19 @@ def finish(unit: Unit, worker: int, key: TaskKey, fence: int, result: Result) ->
 
 def finish_plainly(
     unit: Unit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]
-) -> list[Claim] | None:
-    """Record attempts that are all plain, and claim what follows them; None, and nothing changed, when one is not the ordinary case.
+) -> Recorded:
+    """Record plain attempts and claim what follows them; those that are not the ordinary case are left as they are.
 
     `contenders` are the stages the worker could claim something of. A dependent is claimed here only when nothing of theirs that is
     ready comes before it; else it is ready, for whoever claims next.
     """
-    if not all(_is_ordinary(unit, worker, each, fingerprints) for each in batch):
-        return None
+    ordinary = [_is_ordinary(unit, worker, each, fingerprints) for each in batch]
+    left = [each for each, is_ordinary in zip(batch, ordinary, strict=True) if not is_ordinary]
     ready = [task for stage in contenders for task in unit.ready(stage, 1, None)]
     first = min(((-task.priority, task.turn, task.item) for task in ready), default=None)
     held = unit.holds()
     claims: list[Claim] = []
-    for each in batch:
+    for each in (each for each, is_ordinary in zip(batch, ordinary, strict=True) if is_ordinary):
         finish(unit, worker, each.claim.key, each.claim.fence, each.result)
         for turn, dependent in enumerate(unit.shapes[each.claim.workflow].by_id[each.claim.stage].dependents):
             is_next = first is None or (-each.claim.priority, turn, each.claim.key[0]) < first
@@ -78,7 +78,7 @@ def finish_plainly(
                 claimed = take(unit, worker, task)
                 if claimed is not None:
                     claims.append(claimed)
-    return claims
+    return Recorded(claims, left)
 
 
 def _is_ordinary(unit: Unit, worker: int, each: Ended, fingerprints: Mapping[int, str]) -> bool:
