@@ -84,12 +84,20 @@ class Listeners:
 class EventFeed:
     """Follows one store for one board. `run` ends only when it is cancelled."""
 
-    def __init__(self, store: StoreReads, board: Board, listeners: Listeners, is_focused: Callable[[], bool] = lambda: True) -> None:
-        """`is_focused`: whether somebody may be looking."""
+    def __init__(
+        self,
+        store: StoreReads,
+        board: Board,
+        listeners: Listeners,
+        is_focused: Callable[[], bool] = lambda: True,
+        since: int | None = None,
+    ) -> None:
+        """`is_focused`: whether somebody may be looking. `since`: the last event the board has; None when it has nothing yet."""
         self._store = store
         self._board = board
         self._tell = listeners
         self._is_focused = is_focused
+        self._since = since
         self._wanted = asyncio.Event()
         self._totals_due = asyncio.Event()
         self._matches_due = asyncio.Event()
@@ -105,7 +113,7 @@ class EventFeed:
 
     async def run(self) -> None:
         """Read what is looked at, then follow."""
-        since = await self._store.last_seq()
+        since = await self._store.last_seq() if self._since is None else self._since
         self._totals_due.set()
         self._wanted.set()
         async with asyncio.TaskGroup() as group:
@@ -121,12 +129,7 @@ class EventFeed:
         """
         answer, total = await self._answer(question)
         index, rows = await self._landing(question, answer, keep)
-        ticket, size = self._board.draw_ticket(), self._board.window.page_rows
-        self._board.ask(question, stages, answer, total)
-        if rows:
-            self._board.take_page(index // size, rows, ticket)
-            self._board.expect_at(index, rows[index % size].item_id)
-        self._board.look_at(max(0, index - self._board.height // 2), self._board.height)
+        self._board.land(question, stages, answer, total, index, rows)
         self._totals_due.set()
         self._tell.on_changes(Changes(is_rearranged=True))
         await self._read_pages(Changes())

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import inspect
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
     from treadle_tui.engine.clock import Clock
     from treadle_tui.engine_host import OpensStore
+    from treadle_tui.first_page import FirstPage
     from treadle_tui.keymap import Refusal
     from treadle_tui.last_resort import LastResort
     from treadle_tui.screens.item_screen import ItemScreen
@@ -48,6 +49,8 @@ QUIT_SECONDS = 4.0
 #: How long leaving the terminal may take after that.
 _GOODBYE_SECONDS = 2.0
 EXIT_BAD_INPUT = 2
+#: Rows that take longer to draw are drawn while other things go on.
+_FRAME_SECONDS = 0.5
 #: By then the first rows are on the screen.
 _START_SECONDS = 1.0
 #: Below 90 columns one pane, from 140 two side by side, between them one over the other: classes of every screen.
@@ -126,6 +129,7 @@ class TreadleApp(App[int]):
         self._last_resort = last_resort
         self._terminal_title = TerminalTitle(self._write_to_terminal) if self.settings.title else None
         self._is_leaving = False
+        self._asked_early: list[Callable[[Workbench], object]] = []
         for theme in THEMES:
             self.register_theme(theme)
         self._problems = list(self.loaded_settings.problems)
@@ -171,8 +175,27 @@ class TreadleApp(App[int]):
             self._tell_problem(problem)
 
     async def _open(self) -> None:
-        self.workbench = await in_daemon_thread(_make_workbench, self)
+        page = await in_daemon_thread(_read_first_page, self) if self.open_store is None else None
+        if page is not None:
+            await self._show_first_page(page)
+        self.workbench = await in_daemon_thread(_make_workbench, self, page)
         self.workbench.host.start()
+
+    async def _show_first_page(self, page: FirstPage) -> None:
+        """Rows before there is an engine: what is asked of them meanwhile is kept until the database is open."""
+        from treadle_tui.board.tally import tally
+
+        await self.board_screen.show_board(page.board)
+        self.board_screen.show_first_rows()
+        self.main_screens.state(workflow=page.workflow, tally=tally(page.counts, page.workflow))
+        await self._next_frame()
+
+    async def _next_frame(self) -> None:
+        """Return once what was asked to be drawn has been: the imports that come next would only hold it up."""
+        drawn = asyncio.Event()
+        self.call_after_refresh(drawn.set)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(drawn.wait(), _FRAME_SECONDS)
 
     async def on_event(self, event: events.Event) -> None:
         """Whatever a person does, something may come of it elsewhere that they wait for."""
@@ -197,8 +220,24 @@ class TreadleApp(App[int]):
         self.main_screens.state(standing=event.standing)
         self.refresh_bindings()
         self.board_screen.show_standing(event.standing)
+        if event.standing.phase is Phase.UNOPENED and self.board_screen.board is not None:
+            self.warn(event.standing.words)  # rows cover the place where it is told otherwise
         if self.workbench is not None:
             await self.workbench.engine_stands(event.standing)
+            if event.standing.can_read:
+                self._do_what_was_asked_early(self.workbench)
+
+    def _with_database(self, do: Callable[[Workbench], object]) -> None:
+        """Now, or as soon as the database is open."""
+        if self.workbench is not None and self.workbench.host.store is not None:
+            do(self.workbench)
+        else:
+            self._asked_early.append(do)
+
+    def _do_what_was_asked_early(self, workbench: Workbench) -> None:
+        asked, self._asked_early = self._asked_early, []
+        for do in asked:
+            do(workbench)
 
     @on(WorkflowsFound)
     async def _workflows_were_found(self, event: WorkflowsFound) -> None:
@@ -208,13 +247,11 @@ class TreadleApp(App[int]):
 
     @on(BoardScreen.Wished)
     def _board_wish(self, event: BoardScreen.Wished) -> None:
-        if self.workbench is not None:
-            self.workbench.fulfil(event.wish, event.cell)
+        self._with_database(lambda bench: bench.fulfil(event.wish, event.cell))
 
     @on(BoardScreen.Request)
     def _board_request(self, event: BoardScreen.Request) -> None:
-        if self.workbench is not None:
-            self.workbench.board_desk.serve(event)
+        self._with_database(lambda bench: bench.board_desk.serve(event))
 
     def on_board_grid_needs(self) -> None:
         """Rows are looked at that have not been read."""
@@ -223,8 +260,7 @@ class TreadleApp(App[int]):
 
     def on_board_grid_waiting_sought(self, event: BoardGrid.WaitingSought) -> None:
         """The next waiting cell is not among the rows that are held."""
-        if self.workbench is not None:
-            self.workbench.seek_waiting(event.direction)
+        self._with_database(lambda bench: bench.seek_waiting(event.direction))
 
     def on_item_screen_review_wanted(self, event: ItemScreen.ReviewWanted) -> None:
         """A stage or subtask of the item in front is to be reviewed."""
@@ -393,8 +429,22 @@ def _checked_keymap(app: type[TreadleApp], keymap: Mapping[str, str]) -> tuple[d
     return accepted_keymap(keymap, key_contexts(app))
 
 
-def _make_workbench(app: TreadleApp) -> Workbench:
+def _make_workbench(app: TreadleApp, page: FirstPage | None) -> Workbench:
     """Imported only now, and in a thread: the screen has been painted, and goes on answering keys."""
     from treadle_tui.workbench import Workbench
 
-    return Workbench(app)
+    return Workbench(app, page)
+
+
+def _read_first_page(app: TreadleApp) -> FirstPage | None:
+    """In a thread as well, with what draws it: the engine takes four times as long to import."""
+    from treadle_tui.first_page import read_first_page
+    from treadle_tui.view_memory import ViewMemory
+
+    if not app.db.exists():
+        return None
+    page = read_first_page(app.db, ViewMemory(app.state_folder, app.db).read(), app.size.height)
+    if page is not None:
+        import treadle_tui.widgets.board_grid
+        import treadle_tui.widgets.filter_bar  # noqa: F401
+    return page

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from treadle_tui.engine.states import StageState
     from treadle_tui.engine.store.protocol import StateStore, StoreReads
     from treadle_tui.engine.workflow import Workflow
+    from treadle_tui.first_page import FirstPage
     from treadle_tui.full_screen import TreadleApp
     from treadle_tui.migration_desk import MigrationDesk
     from treadle_tui.review_desk import ReviewDesk
@@ -48,14 +49,16 @@ _HEAD_START_SECONDS = 2.0
 class Workbench:
     """One database being worked on. Lives on the screen's loop, but for what it hands to the engine's host."""
 
-    def __init__(self, app: TreadleApp) -> None:
+    def __init__(self, app: TreadleApp, page: FirstPage | None = None) -> None:
+        """`page`: what is on the screen already, and what it shows."""
         log_to_file()
         self._app = app
         self._found = WorkflowChoices()
         self._workflows: dict[str, Workflow] = {}
         self._counts: Counts = {}
         self._adding: set[asyncio.Task[str]] = set()
-        self.board = Board()
+        self._page = page
+        self.board = Board() if page is None else page.board
         self.feed: EventFeed | None = None
         self.host = EngineHost(
             app.open_store or self._open_sqlite,
@@ -216,10 +219,12 @@ class Workbench:
         if not self._app.is_running:
             return
         if standing.phase is Phase.OPEN and self.feed is None:
-            self.board.look_at(0, self._app.size.height)  # read what will be on the screen before there is a grid to say so
-            await self.board_screen.show_board(self.board)
+            if self._page is None:
+                self.board.look_at(0, self._app.size.height)  # read what will be on the screen before there is a grid to say so
+                await self.board_screen.show_board(self.board)
             listeners = Listeners(self._show_changes, self._show_totals, self._items_have_changed, self._reading_failed)
-            self.feed = EventFeed(self._store, self.board, listeners, lambda: self._app.app_focus)
+            since = None if self._page is None else self._page.seq
+            self.feed = EventFeed(self._store, self.board, listeners, lambda: self._app.app_focus, since)
             self._app.run_worker(self._feed(self.feed), name="event feed", group="feed", exclusive=True)
             self.work(self._ask_about_left_over(), "left over")
         elif standing.phase in (Phase.RUNNING, Phase.ATTACHED):
@@ -233,7 +238,7 @@ class Workbench:
 
     async def _feed(self, feed: EventFeed) -> None:
         await self._choose_workflow()
-        if not self.board.total:
+        if self._page is not None or not self.board.total:
             self.host.begin_work()
         await feed.run()
 
@@ -288,7 +293,7 @@ class Workbench:
     def _show_changes(self, changes: Changes) -> None:
         self.board_screen.show_changes(changes)
         if self.board.line(0).row is not None or not self.board.line_count:
-            self.host.begin_work()
+            self._app.call_after_refresh(self.host.begin_work)  # its imports would hold up the drawing
 
     def _show_totals(self, counts: Counts, waiting: int) -> None:
         self._counts = counts

@@ -85,6 +85,16 @@ class Board:
             self.cursor_stage = ""
             self.choose_columns(self.hidden)
 
+    def land(
+        self, question: Question, stages: Sequence[str], listing: Listing | None, total: int, index: int, rows: Sequence[ItemRow]
+    ) -> None:
+        """Show something else, with the cursor on the row of that place in the middle; `rows` are the page it is in, if it was read."""
+        self.ask(question, stages, listing, total)
+        if rows:
+            self.take_page(index // self.window.page_rows, rows, self.draw_ticket())
+            self.expect_at(index, rows[index % self.window.page_rows].item_id)
+        self.look_at(max(0, index - self.height // 2), self.height)
+
     def choose_columns(self, hidden: Collection[str]) -> None:
         """Show every stage but these; all of them when none would be left. The cursor goes to the nearest that is shown."""
         self.hidden = frozenset(hidden)

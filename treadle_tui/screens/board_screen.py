@@ -178,6 +178,15 @@ class BoardScreen(MainScreen):
         self.board = board
         await self.mount(BoardGrid(board), FilterBar(), before=self.query_one(KeyBar))
 
+    def show_first_rows(self) -> None:
+        """There are rows from the beginning."""
+        from treadle_tui.board.view import Changes
+
+        assert self.board is not None, "there is a grid to show them"
+        self.grid.show_cells_as(self.board.shows)
+        self.show_changes(Changes(is_rearranged=True))
+        self.grid.scroll_to_cursor()
+
     def show_changes(self, changes: Changes) -> None:
         """Draw what a reading has changed."""
         if self.board is None or not self.is_there:

@@ -24,8 +24,10 @@ T = TypeVar("T")
 class FileReading:
     """An open look: `with FileReading(path) as file: file.ask(file.questions.counts())`. Use it in one thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_seconds: float = BUSY_MS / 1000) -> None:
+        """`patience_seconds`: how long somebody else's lock is waited for."""
         self.path = path
+        self._patience_seconds = patience_seconds
         self.questions = Questions()
         self.is_current = True
         """Whether the tables are those of this version; an older file can only be read once a store has brought it up to date."""
@@ -37,7 +39,9 @@ class FileReading:
         Raises: `StoreCorrupt` for what is no database, or not ours; `StoreTooNew`; `StoreLocked`; `StoreError`.
         """
         try:
-            self._connection = sqlite3.connect(address_for_reading(self.path), uri=True, isolation_level=None, timeout=BUSY_MS / 1000)
+            self._connection = sqlite3.connect(
+                address_for_reading(self.path), uri=True, isolation_level=None, timeout=self._patience_seconds
+            )
             self._connection.execute("PRAGMA query_only=ON")
             self.is_current = check_version(self._connection, self.path)
         except sqlite3.Error as error:
