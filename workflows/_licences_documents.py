@@ -2,6 +2,7 @@
 
     licence-review/packages/…json   one entry each: approved or not, by whom, when, why, with the licence texts
     licence-review/bom.cdx.json     CycloneDX 1.6, every package, with the decision as properties
+    licence-review/bom.spdx.json    SPDX 2.3, the same
     licence-review/NOTICE.md        the same to read, and the licence texts of what is approved
 
 Stages finish one at a time, side by side, in threads and in several processes, and may be killed at any moment. So an entry is
@@ -28,6 +29,7 @@ from packaging.utils import canonicalize_name
 
 from ._licences_environment import Distribution
 from ._licences_spdx import normal
+from ._licences_spdx_document import spdx_document
 
 Entry = dict[str, Any]
 SOURCE_LABEL = re.compile(r"\b(source|repo|repository|code|git|github|gitlab)\b", re.I)
@@ -42,7 +44,7 @@ _seconds_needed: dict[str, float] = {}
 def publish(item: Distribution, **facts: Any) -> None:
     """Replace the package's entry, and bring the documents up to date.
 
-    Facts: approved, by, at, note, why, expression, category, obligation, summary, urls, requires, texts (file name to text).
+    Facts: approved, by, at, note, why, expression, declared, category, obligation, summary, urls, requires, texts (file name to text).
     """
     write_entry(item, **facts)
     bring_up_to_date(Path(item.output))
@@ -103,10 +105,11 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def make_documents(folder: Path, listing: Listing) -> None:
-    """Both documents, from these entries."""
+    """All documents, from these entries."""
     entries = [read_entry(str(folder / "packages" / name), tuple(stamp)) for name, *stamp in listing]
     current = sorted(filter(is_current, entries), key=lambda entry: (canonicalize_name(entry["name"]), entry["version"], entry["id"]))
     replace_file(folder / "bom.cdx.json", bom(current))
+    replace_file(folder / "bom.spdx.json", spdx_document(current))
     replace_file(folder / "NOTICE.md", notice(current))
 
 

@@ -38,6 +38,8 @@ class Distribution:
     """The directories its dependencies are looked for in."""
     output: str
     """The folder of the documents."""
+    baseline: list[str] = field(default_factory=list)
+    """The directories of the environment it is compared with; empty for none."""
 
 
 @dataclass

@@ -2,13 +2,15 @@
 
     treadle-tui --db work.db add licences                the interpreter that runs this
     treadle-tui --db work.db add licences .venv          a virtual environment, a site-packages directory, or a python executable
+    treadle-tui --db work.db add licences new old        what is in the one and not, or not in this version, in the other
 
-Permissive and consistent packages pass by themselves; copyleft, unknown and contradictory ones wait for a decision. What is decided
-stands in `licence-review/` of the directory where the packages were added: `NOTICE.md` to read, `bom.cdx.json` (CycloneDX) for
-machines. Nothing is executed and no network is used. docs/licences.md says what the verdicts mean.
+Permissive and consistent packages pass by themselves; copyleft, unknown and contradictory ones wait for a decision, unless somebody has
+approved another version about which everything was the same. What is decided stands in `licence-review/` of the directory where the
+packages were added: `NOTICE.md` to read, `bom.cdx.json` (CycloneDX) and `bom.spdx.json` (SPDX) for machines. Nothing is executed and no
+network is used. docs/licences.md says what the verdicts mean.
 
-The workflow is here, top to bottom in the order in which it runs; what it calls is in the three files beside it: reading an
-environment, SPDX, and the documents. A stage takes its parameters by name: `item`, `ctx`, or the name of another stage, which makes
+The workflow is here, top to bottom in the order in which it runs; what it calls is in the files beside it: reading an environment, SPDX,
+the documents, and what was decided before. A stage takes its parameters by name: `item`, `ctx`, or the name of another stage, which makes
 it wait for that stage and hands over its output, converted to the annotated type.
 """
 
@@ -40,7 +42,17 @@ from treadle_tui.engine import (
 )
 
 from ._licences_documents import SOURCE_LABEL, publish, write_entry
-from ._licences_environment import Distribution, Metadata, environment_index, installed_distributions, needed, read_metadata, read_texts
+from ._licences_earlier import Waiver, compared, is_unchanged, waiver_for
+from ._licences_environment import (
+    Distribution,
+    Metadata,
+    environment_index,
+    find_environment,
+    installed_distributions,
+    needed,
+    read_metadata,
+    read_texts,
+)
 from ._licences_spdx import PERMISSIVE, STRONG, UNKNOWN, Licence, category_of, classify, is_licence_text, sha256
 
 
@@ -63,6 +75,8 @@ class Verdict:
     accepted: bool
     reasons: list[str]
     criteria: list[Criterion]
+    waiver: Waiver | None = None
+    """The decision on another version that makes asking again unnecessary."""
 
 
 @dataclass
@@ -77,9 +91,16 @@ licences = Workflow("licences", item=Distribution)
 
 
 @licences.source
-def installed(environment: str = "") -> Iterator[Distribution]:
-    """What is installed there; the documents go to the directory the packages are added from."""
-    yield from installed_distributions(environment, output=str(Path("licence-review").absolute()))
+def installed(environment: str = "", baseline: str = "") -> Iterator[Distribution]:
+    """What is installed there; with another environment, what that one does not have in the very same version.
+
+    The documents go to the directory the packages are added from.
+    """
+    _, search_path = find_environment(baseline) if baseline else ("", [])
+    for item in installed_distributions(environment, output=str(Path("licence-review").absolute())):
+        if not search_path or not is_unchanged(item, search_path):
+            item.baseline = search_path
+            yield item
 
 
 @licences.stage(concurrency=8)
@@ -103,22 +124,25 @@ def licence(item: Distribution, metadata: Metadata) -> StageOutcome:
 
 
 @licences.stage
-def checks(metadata: Metadata, licence: Licence) -> StageOutcome:
-    """One subtask for each check, side by side."""
-    return FanOut(list(CHECKS))
+def checks(item: Distribution, metadata: Metadata, licence: Licence) -> StageOutcome:
+    """One subtask for each check, side by side; the other environment is one where there is another."""
+    return FanOut([*CHECKS, *(COMPARISON if item.baseline else [])])
 
 
 @checks.each
 def check(subtask: str, item: Distribution, metadata: Metadata, licence: Licence) -> StageOutcome:
     """Runs once for each name given to FanOut; the results together are the output of `checks`."""
     with plain_errors("checks", item):
-        result = CHECKS[subtask](item, metadata, licence)
+        result = (CHECKS | COMPARISON)[subtask](item, metadata, licence)
     return Completed(result, summary=str(result))
 
 
 @licences.stage
-def judge(metadata: Metadata, licence: Licence, checks: dict[str, Check]) -> StageOutcome:
-    """Permissive and consistent is accepted; copyleft, unknown or contradictory is for a person. The other checks only inform."""
+def judge(item: Distribution, metadata: Metadata, licence: Licence, checks: dict[str, Check]) -> StageOutcome:
+    """Permissive and consistent is accepted; copyleft, unknown or contradictory is for a person. The other checks only inform.
+
+    What a person has approved in another version, with the same licence, texts and reasons, is accepted as it was then.
+    """
     bound = [] if licence.category == PERMISSIVE else [f"{licence.expression or 'no licence found'}: {licence.category}"]
     unclear = [*licence.contradictions, *licence.doubts, *([metadata.problem] if metadata.problem else [])]
     criteria = [
@@ -127,6 +151,10 @@ def judge(metadata: Metadata, licence: Licence, checks: dict[str, Check]) -> Sta
         *(Criterion(name, "to be looked at", str(result), result.passed is not False) for name, result in checks.items()),
     ]
     reasons = bound + unclear
+    with plain_errors("judge", item):
+        waiver = waiver_for(item, licence, reasons) if reasons else None
+    if waiver is not None:
+        return Completed(Verdict(True, reasons, criteria, waiver), summary=f"as {waiver.by} has approved {waiver.id}")
     return Completed(Verdict(not reasons, reasons, criteria), summary=f"uncertain: {reasons[0]}" if reasons else "accepted")
 
 
@@ -140,10 +168,10 @@ def review(
 ) -> Conclusion | NeedsReview | Skipped:
     """Lays everything a decision needs before a person, or skips itself. It does not run again when they have decided."""
     if judge.accepted:
-        return Skipped("permissive and consistent")
+        return Skipped(f"approved as {judge.waiver.id} was" if judge.waiver else "permissive and consistent")
     with plain_errors("review", item):
         about = {"summary": metadata.summary, "urls": metadata.urls, "requires": needed(metadata)[0]}
-        publish(item, expression=licence.expression, category=licence.category, why=judge.reasons, **about)
+        publish(item, expression=licence.expression, declared=licence.expression, category=licence.category, why=judge.reasons, **about)
     details = {
         "why you are asked": judge.reasons,
         "declared": licence.statements or "nothing",
@@ -159,9 +187,15 @@ def review(
 
 
 @licences.stage(retry=RetryBudget(max_attempts=3, delay=2.0, retry_on=StageExecutionError))
-def export(item: Distribution, metadata: Metadata, licence: Licence, review: Conclusion | None, ctx: StageContext) -> StageOutcome:
+def export(
+    item: Distribution, metadata: Metadata, licence: Licence, judge: Verdict, review: Conclusion | None, ctx: StageContext
+) -> StageOutcome:
     """Lists the package as approved: by whom, when and why. After a rejection it never runs, and the package stays as not approved."""
     concluded, approval = licence.expression, {"by": "", "note": "permissive and consistent"}
+    if judge.waiver is not None:
+        waiver = judge.waiver
+        concluded, approval = waiver.licence, {"by": waiver.by, "at": waiver.at, "obligation": waiver.obligation}
+        approval["note"] = waiver.note if waiver.note.startswith("as for ") else f"as for {waiver.id}: {waiver.note}".rstrip(": ")
     if review is not None:  # None: it was skipped
         decision, answers = ctx.decisions["review"], ctx.values.get("review", {})
         concluded = answers.get("concluded") or review.licence
@@ -173,8 +207,17 @@ def export(item: Distribution, metadata: Metadata, licence: Licence, review: Con
         if changed:
             return Failed(f"{changed[0]} has changed since {item.id} was reviewed; run `metadata` and what follows it again")
         about = {"summary": metadata.summary, "urls": metadata.urls, "requires": needed(metadata)[0], "texts": texts}
-        reasons = review.reasons if review else []
-        publish(item, approved=True, expression=concluded, category=category_of(concluded), why=reasons, **approval, **about)
+        reasons = review.reasons if review else judge.reasons
+        publish(
+            item,
+            approved=True,
+            expression=concluded,
+            declared=licence.expression,
+            category=category_of(concluded),
+            why=reasons,
+            **approval,
+            **about,
+        )
     return Completed({"folder": item.output, "licence": concluded}, summary=f"approved by {approval['by'] or 'rule'}")
 
 
@@ -255,6 +298,15 @@ def source_available(item: Distribution, metadata: Metadata, licence: Licence) -
         return Check(False, f"{metadata.binary_files} compiled files, and no link to their source")
     return Check(None, next(iter(metadata.urls.values()), "no link, and no list of files"))
 
+
+def the_other_environment(item: Distribution, metadata: Metadata, licence: Licence) -> Check:
+    """What stands there in its place, and under which licence."""
+    is_same, found = compared(item, licence)
+    return Check(is_same, found)
+
+
+COMPARISON = {"the other environment": the_other_environment}
+"""Only where there is one to compare with."""
 
 CHECKS: dict[str, Callable[[Distribution, Metadata, Licence], Check]] = {
     "licence file present": licence_file_present,

@@ -375,8 +375,9 @@ def item(version: str = "1.0") -> Distribution:
         (some_licence(doubts=["BSD: which one is said nowhere"]), ["BSD: which one is said nowhere"]),
     ],
 )
-def test_only_permissive_and_consistent_is_accepted(licence: Licence, reasons: list[str]) -> None:
-    outcome = module.judge(Metadata(), licence, {"source available": Check(False, "nowhere")})
+def test_only_permissive_and_consistent_is_accepted(licence: Licence, reasons: list[str], tmp_path: Path) -> None:
+    item = Distribution("a 1", "a", "1", "", "", [], str(tmp_path))
+    outcome = module.judge(item, Metadata(), licence, {"source available": Check(False, "nowhere")})
 
     verdict = outcome.output
     assert (verdict.accepted, verdict.reasons) == (not reasons, reasons)
