@@ -104,7 +104,7 @@ class MainScreens:
         self._way = [BOARD]
         self._missed: dict[Screen[Any], set[str] | None] = {}
         self._totals: tuple[Counts, int] | None = None
-        self._facts = replace(app.board_screen.facts, screens=tuple((entry.key, entry.title) for entry in entries))
+        self._facts = replace(app.board_screen.facts, screens=tuple((entry.id, entry.title) for entry in entries))
         app.add_mode(BOARD, lambda: app.board_screen)
         app.board_screen.show_facts(self._facts)
 

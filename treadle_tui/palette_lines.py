@@ -29,29 +29,33 @@ class AddsPaletteLines(Protocol):
 
 
 def palette_lines(app: TreadleApp, screen: Screen[Any]) -> list[PaletteLine]:
-    """Everything, what can be done now first."""
-    actions = list(_actions(app, screen))
-    lines = [line for line in actions if line.is_enabled]
+    """Everything, what is most likely wanted first: what the key bar offers, where to go, and last what does nothing at the moment."""
+    shown, hidden, idle = _actions(app, screen)
+    lines = list(shown)
     if isinstance(screen, AddsPaletteLines):
         lines += screen.palette_lines()
-    lines += [line for line in actions if not line.is_enabled]
     if not screen.is_modal and app.workbench is not None:
         lines += _workflows(app.workbench)
-    return lines + list(_themes(app)) + [_picture(app)]
+    return [*lines, *hidden, *_themes(app), _picture(app), *idle]
 
 
-def _actions(app: TreadleApp, screen: Screen[Any]) -> Iterator[PaletteLine]:
-    """Every action of the screen once, with all its keys."""
+def _actions(app: TreadleApp, screen: Screen[Any]) -> tuple[list[PaletteLine], list[PaletteLine], list[PaletteLine]]:
+    """Every action of the screen once, with all its keys: those of the key bar and the screens, the others, those that do nothing now."""
     found: dict[str, list[ActiveBinding]] = {}
     for active in screen.active_bindings.values():
         if active.binding.id is not None and active.binding.id != "app.palette":
             found.setdefault(active.binding.id, []).append(active)
+    shown: list[PaletteLine] = []
+    hidden: list[PaletteLine] = []
+    idle: list[PaletteLine] = []
     for id, bindings in found.items():
         binding = bindings[0].binding
         keys = " ".join(dict.fromkeys(app.get_key_display(each.binding) for each in bindings))
-        title = binding.description or id
         run = functools.partial(app.run_action, binding.action, bindings[0].node)
-        yield PaletteLine(title, binding.tooltip, keys, run, is_enabled=bindings[0].enabled, id=id)
+        line = PaletteLine(binding.description or id, binding.tooltip, keys, run, is_enabled=bindings[0].enabled, id=id)
+        is_likely = binding.show or binding.action.startswith("show_main")
+        (idle if not line.is_enabled else shown if is_likely else hidden).append(line)
+    return shown, hidden, idle
 
 
 def _workflows(workbench: Workbench) -> Iterator[PaletteLine]:

@@ -30,4 +30,4 @@ class HeaderFacts:
     outbox: int = 0
     """Decisions that are made, and not sent yet."""
     screens: tuple[tuple[str, str], ...] = ()
-    """Keys and titles of the main screens on offer."""
+    """Ids and titles of the main screens on offer."""

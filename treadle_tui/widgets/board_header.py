@@ -170,16 +170,17 @@ class BoardHeader(Widget):
         return [(place, self._style("place")), (workflow, self._style("quiet"))]
 
     def _screen_pieces(self, room: int) -> list[Piece]:
-        """The main screens with their keys; where there is not enough room, the one in front; nothing where there is only one."""
+        """The main screens with their keys; where there is not enough room, the one in front; nothing where there is only one, or no room."""
         if len(self.facts.screens) < 2:
             return []
         pieces: list[Piece] = [(_GAP, Style.null())]
-        for key, title in self.facts.screens:
-            pieces.append((f"{key} {title}", self._style("screen" if title == self._title else "quiet")))
+        for id, title in self.facts.screens:
+            pieces.append((f"{key_of(self.screen, f'app.{id}')} {title}", self._style("screen" if title == self._title else "quiet")))
             pieces.append(("  ", Style.null()))
         if pieces_width(pieces) <= room:
             return pieces
-        return [(_GAP, Style.null()), (self._title, self._style("screen"))]
+        title = [(_GAP, Style.null()), (self._title, self._style("screen"))]
+        return title if pieces_width(title) <= room + _PLACE_LEAST // 2 else []
 
     def _engine_pieces(self) -> list[Piece]:
         pieces: list[Piece] = []

@@ -17,6 +17,8 @@ from treadle_tui.widgets.span_line import Piece, line_of
 
 #: Cells of the explanation that must fit for it to be shown.
 _ABOUT_LEAST = 20
+#: Explanations stand below each other behind titles of up to so many cells.
+_TITLE_MOST = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class ChoiceList(Widget):
         super().__init__()
         self._empty = empty
         self._lines: Sequence[ChoiceLine] = ()
+        self._title_width = 0
         self._first = 0
         self.chosen = 0
         """The index of the chosen line."""
@@ -89,6 +92,7 @@ class ChoiceList(Widget):
     def show(self, lines: Sequence[ChoiceLine], chosen: int = 0) -> None:
         """Show other lines."""
         self._lines = lines
+        self._title_width = max((width for line in lines if (width := width_of(safe_line(line.title))) <= _TITLE_MOST), default=0)
         self._choose(chosen)
 
     def move(self, delta: int) -> None:
@@ -144,9 +148,10 @@ class ChoiceList(Widget):
         base = self.rich_style + self._style("chosen") if is_chosen else self.rich_style
         left: list[Piece] = [("▸ " if is_chosen else "  ", self._style("hint")), *self._title_pieces(line)]
         right: list[Piece] = [(f"  {safe_line(line.hint)} ", self._style("hint" if line.is_enabled else "disabled"))]
-        room = self.size.width - sum(width_of(text) for text, _ in (*left, *right)) - 3
+        gap = " " * (3 + max(0, self._title_width - width_of(safe_line(line.title))))
+        room = self.size.width - sum(width_of(text) for text, _ in (*left, *right)) - len(gap)
         if line.about and room >= _ABOUT_LEAST:
-            left.append(("   " + shorten(safe_line(line.about), room), self._style("about" if line.is_enabled else "disabled")))
+            left.append((gap + shorten(safe_line(line.about), room), self._style("about" if line.is_enabled else "disabled")))
         return line_of(left, right, self.size.width, base)
 
     def _title_pieces(self, line: ChoiceLine) -> list[Piece]:

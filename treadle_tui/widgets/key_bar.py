@@ -14,6 +14,8 @@ from treadle_tui.board.safe_text import width_of
 from treadle_tui.widgets.span_line import Piece, line_of
 
 _GAP = 3
+#: What works everywhere stands last, and stays when there is not enough room for all.
+_LAST = ("app.help", "app.quit")
 
 
 def key_of(screen: Screen[Any], id: str) -> str:
@@ -29,6 +31,7 @@ class _Hint(NamedTuple):
     shown_key: str
     word: str
     is_enabled: bool
+    id: str
 
     @property
     def cells(self) -> int:
@@ -93,8 +96,9 @@ class KeyBar(Widget):
         hints = self._hints()
         room = self.size.width - 2 * self._indent
         while len(hints) > 1 and sum(hint.cells + _GAP for hint in hints) - _GAP > room:
-            idle = [number for number, hint in enumerate(hints) if not hint.is_enabled]
-            del hints[idle[-1] if idle else max(0, len(hints) - 3)]
+            usual = [number for number, hint in enumerate(hints) if hint.id not in _LAST]
+            idle = [number for number in usual if not hints[number].is_enabled]
+            del hints[(idle or usual or [0])[-1]]
         placed = []
         x = self._indent
         for hint in hints:
@@ -107,5 +111,5 @@ class KeyBar(Widget):
         for _, binding, is_enabled, _ in self.screen.active_bindings.values():
             if binding.show and binding.action not in hints:
                 shown = self.app.get_key_display(binding)
-                hints[binding.action] = _Hint(binding.key, shown, binding.description, is_enabled)
-        return list(hints.values())
+                hints[binding.action] = _Hint(binding.key, shown, binding.description, is_enabled, binding.id or "")
+        return sorted(hints.values(), key=lambda hint: hint.id in _LAST)
