@@ -10,6 +10,7 @@ from textual.binding import ActiveBinding
 from textual.screen import Screen
 
 from treadle_tui.screens.palette import PaletteLine
+from treadle_tui.themes import THEMES
 
 if TYPE_CHECKING:
     from treadle_tui.full_screen import TreadleApp
@@ -65,8 +66,8 @@ def _workflows(workbench: Workbench) -> Iterator[PaletteLine]:
 
 
 def _themes(app: TreadleApp) -> Iterator[PaletteLine]:
-    names = sorted(app.available_themes, key=lambda name: (not name.startswith("treadle-"), name))
-    for name in names:
+    ours = [theme.name for theme in THEMES]
+    for name in [*ours, *sorted(set(app.available_themes) - set(ours))]:
         use = functools.partial(setattr, app, "theme", name)
         yield PaletteLine(
             f"Theme {name}", "Colours, until the program ends; a setting keeps them", "theme", use, is_enabled=name != app.theme

@@ -78,7 +78,7 @@ async def test_the_arrows_choose_and_the_list_follows() -> None:
         for _ in range(len(choices.lines) + 3):
             await ui.press("down")
         assert choices.chosen == len(choices.lines) - 1
-        await ui.seen("▸ Export a picture")
+        await ui.seen(f"▸ {choices.lines[-1].title}")
         await ui.press("pageup", "up")
         assert choices.chosen < len(choices.lines) - 2
 

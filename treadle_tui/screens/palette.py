@@ -79,7 +79,8 @@ class Palette(Modal[PaletteLine | None]):
         super().__init__()
         self._known = lines
         self._find_items = find_items
-        self._items: Sequence[PaletteLine] = ()
+        self._items: Sequence[PaletteLine] | None = ()
+        """Those found for what stands in the field; None while they are looked for."""
         self._shown: list[PaletteLine] = []
 
     def compose(self) -> ComposeResult:
@@ -109,9 +110,9 @@ class Palette(Modal[PaletteLine | None]):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._items = ()
+        self._items = None if self._find_items is not None and event.value.strip() else ()
         self._show_what_fits(event.value)
-        if self._find_items is not None and event.value.strip():
+        if self._items is None:
             self._seek_items(event.value.strip())
 
     @on(Input.Submitted)
@@ -134,18 +135,16 @@ class Palette(Modal[PaletteLine | None]):
         assert self._find_items is not None
         self._items = await self._find_items(text)
         if self.is_attached:
-            self._show_what_fits(self.query_one(PaletteInput).value, keeps_choice=True)
+            self._show_what_fits(self.query_one(PaletteInput).value, self.query_one(ChoiceList).chosen)
 
-    def _show_what_fits(self, query: str, *, keeps_choice: bool = False) -> None:
-        choices = self.query_one(ChoiceList)
+    def _show_what_fits(self, query: str, chosen: int = 0) -> None:
+        """Lines by their titles, then items, then lines by what they do; these wait for the items, so that nothing moves away."""
         found = search(query, [line.title for line in self._known], [f"{line.about} {line.id}" for line in self._known])
-        lines = [(self._known[each.index], each.places) for each in found]
-        self._shown = [*(line for line, _ in lines), *self._items]
-        places = [places for _, places in lines] + [()] * len(self._items)
-        choices.show(
-            [
-                ChoiceLine(line.title, line.about, line.hint, typed, line.is_enabled)
-                for line, typed in zip(self._shown, places, strict=True)
-            ],
-            choices.chosen if keeps_choice else 0,
+        by_title = [(self._known[each.index], each.places) for each in found if each.places or not query.strip()]
+        items = [(line, ()) for line in self._items or ()]
+        by_about = [(self._known[each.index], ()) for each in found if not each.places and query.strip() and self._items is not None]
+        lines: list[tuple[PaletteLine, tuple[int, ...]]] = [*by_title, *items, *by_about]
+        self._shown = [line for line, _ in lines]
+        self.query_one(ChoiceList).show(
+            [ChoiceLine(line.title, line.about, line.hint, places, line.is_enabled) for line, places in lines], chosen
         )

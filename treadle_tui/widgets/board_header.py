@@ -25,6 +25,8 @@ _MESSAGE_SECONDS = 6.0
 _GAP = "   "
 #: Cells that database and workflow keep before the list of screens gives way.
 _PLACE_LEAST = 24
+#: Cells the database's name keeps in any case.
+_NAME_LEAST = 8
 _PHASE_WORDS = {
     Phase.OPENING: "opening …",
     Phase.OPEN: "loading workflows …",
@@ -160,27 +162,24 @@ class BoardHeader(Widget):
         name: list[Piece] = [("  treadle", self._style("name")), ("  ", Style.null())]
         right = self._engine_pieces()
         room = self.size.width - pieces_width([*name, *right]) - len(_GAP)
-        screens = self._screen_pieces(room - _PLACE_LEAST)
-        return line_of([*name, *self._place_pieces(room - pieces_width(screens)), *screens], right, self.size.width, self.rich_style)
-
-    def _place_pieces(self, room: int) -> list[Piece]:
-        """Database and workflow; the database's name gives way in its middle."""
         workflow = f" · {safe_line(self.facts.workflow)}" if self.facts.workflow else ""
-        place = shorten_middle(safe_line(self.facts.database), max(8, room - width_of(workflow)))
-        return [(place, self._style("place")), (workflow, self._style("quiet"))]
+        screens = self._screen_pieces(room, _NAME_LEAST + width_of(workflow))
+        place = shorten_middle(safe_line(self.facts.database), max(_NAME_LEAST, room - pieces_width(screens) - width_of(workflow)))
+        left = [*name, (place, self._style("place")), (workflow, self._style("quiet")), *screens]
+        return line_of(left, right, self.size.width, self.rich_style)
 
-    def _screen_pieces(self, room: int) -> list[Piece]:
-        """The main screens with their keys; where there is not enough room, the one in front; nothing where there is only one, or no room."""
+    def _screen_pieces(self, room: int, least: int) -> list[Piece]:
+        """The main screens with their keys, or the one in front, as room allows when so much is kept for database and workflow."""
         if len(self.facts.screens) < 2:
             return []
         pieces: list[Piece] = [(_GAP, Style.null())]
         for id, title in self.facts.screens:
             pieces.append((f"{key_of(self.screen, f'app.{id}')} {title}", self._style("screen" if title == self._title else "quiet")))
             pieces.append(("  ", Style.null()))
-        if pieces_width(pieces) <= room:
+        if pieces_width(pieces) <= room - max(least, _PLACE_LEAST):
             return pieces
-        title = [(_GAP, Style.null()), (self._title, self._style("screen"))]
-        return title if pieces_width(title) <= room + _PLACE_LEAST // 2 else []
+        front: list[Piece] = [(_GAP, Style.null()), (self._title, self._style("screen"))]
+        return front if pieces_width(front) <= room - least else []
 
     def _engine_pieces(self) -> list[Piece]:
         pieces: list[Piece] = []
