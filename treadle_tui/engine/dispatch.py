@@ -32,6 +32,7 @@ from treadle_tui.engine.store.results import Claim, Move, Result, Work
 from treadle_tui.engine.store.rows import Lease
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.transactional import TransactionalStore
+from treadle_tui.engine.store.verbs.clock_changes import SET_BACK_MS
 from treadle_tui.engine.store.views import attempt_record
 from treadle_tui.engine.workflow import Workflow
 
@@ -101,6 +102,8 @@ class Dispatcher:
         self._wakes: set[asyncio.Event] = set()
         """One of each drive: a flag of all would be cleared by one before another has seen it."""
         self._next_look = 0.0
+        self.latest = 0
+        """The latest moment that this engine, or the store's newest event, knows of, in milliseconds by the clock."""
         self._claiming = asyncio.Lock()
         self._straight: set[int] = set()
         """Stages whose completed attempts nobody judges or reviews, and that have no time limit."""
@@ -320,8 +323,9 @@ class Dispatcher:
         )
 
     async def reap(self) -> None:
-        """Recover what dead workers left running."""
+        """Recover what dead workers left running, and what a clock that was set back has put off."""
         try:
+            await self._follow_clock()
             workers = await self.store.workers()
             dead = self._observer.dead(workers, self.worker or None)
             if dead:
@@ -330,6 +334,13 @@ class Dispatcher:
                 await self._keep_to_own_leases(is_known=any(worker.id == self.worker for worker in workers))
         except StoreError as error:
             await self._bear(error)
+
+    async def _follow_clock(self) -> None:
+        now = self.now()
+        if now + SET_BACK_MS < self.latest:
+            moved = await self.store.keep_distances(now)
+            log.warning("the clock was set back by %d seconds; %d waiting stages keep their delay", (self.latest - now) // 1000, moved)
+        self.latest = now
 
     async def _keep_to_own_leases(self, is_known: bool) -> None:
         """Interrupt what another engine has called off or taken over; draw a new number when it took this one for dead."""

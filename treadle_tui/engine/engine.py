@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from treadle_tui.engine.clock import Clock, SystemClock
+from treadle_tui.engine.clock import Clock, SystemClock, to_ms
 from treadle_tui.engine.codec import decision_to_json, encode_json
 from treadle_tui.engine.dispatch import Dispatcher, Taken, condition_of
 from treadle_tui.engine.errors import (
@@ -101,6 +101,7 @@ class Engine:
         watch = getattr(self.clock, "watch", None)  # that of the test kit
         if watch is not None:
             self._stop_listening.append(watch(lambda: self._dispatcher.is_busy))
+        self._dispatcher.latest = await self._newest_record()
         await self._dispatcher.reap()
         self._is_open = True
         return self
@@ -139,6 +140,13 @@ class Engine:
         names = {number: definition.name for number, definition in by_number.items()}
         origin = workflow.origin
         return Taken(workflow, shape, by_number, names, (origin.module or "", origin.file or ""))
+
+    async def _newest_record(self) -> int:
+        """When the newest event was told, in milliseconds: a clock that is behind that was set back."""
+        newest = 0
+        async for event in self.store.events(await self.store.last_seq() - 1):
+            newest = to_ms(event.at) if isinstance(event, Event) and event.at is not None else newest
+        return newest
 
     @property
     def trouble(self) -> str | None:

@@ -27,6 +27,8 @@ class Rate:
 
     def room(self, now: int) -> int:
         """Starts allowed at this moment, in milliseconds by the engine's clock."""
+        if self._recent and self._recent[-1] > now:  # the clock was set back: none of them lies in the future
+            self._recent = deque(min(start, now) for start in self._recent)
         while self._recent and self._recent[0] + self.window_ms <= now:
             self._recent.popleft()
         return self.starts - len(self._recent)

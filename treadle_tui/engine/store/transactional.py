@@ -18,7 +18,18 @@ from treadle_tui.engine.store.results import Claim, Ended, Recorded, Result, Sta
 from treadle_tui.engine.store.rows import Hold, Lease, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.unit import Unit
-from treadle_tui.engine.store.verbs import claiming, facts, finishing, holding, items, migrating, noting, reviewing, running_again
+from treadle_tui.engine.store.verbs import (
+    claiming,
+    clock_changes,
+    facts,
+    finishing,
+    holding,
+    items,
+    migrating,
+    noting,
+    reviewing,
+    running_again,
+)
 from treadle_tui.engine.store.verbs.moves import item_named
 
 T = TypeVar("T")
@@ -199,6 +210,10 @@ class TransactionalStore(ABC):
     async def rerun(self, item_id: str, stage: str, by: str, now: int) -> list[Lease]:
         """A finished stage and all behind it are pending again; the leases that ended with it."""
         return await self._run(lambda unit: running_again.rerun(unit, item_id, stage, by), now)
+
+    async def keep_distances(self, now: int) -> int:
+        """After the wall clock was set back: retries and expiries are due as long after this moment as they were then. How many."""
+        return await self._run(clock_changes.keep_distances, now)
 
     async def hold_stage(self, workflow: int, stage: str, when: str | None, now: int) -> None:
         """Start a stage no more."""

@@ -162,8 +162,8 @@ def _stage_run(attempts: list[RunRow]) -> list[StageRun]:
     return [
         StageRun(
             state=STATES[last.state],
-            attempt_seconds=tuple((end - start) / 1000 for start, end in spans),
-            seconds=(spans[-1][1] - spans[0][0]) / 1000,
+            attempt_seconds=tuple(max(0, end - start) / 1000 for start, end in spans),
+            seconds=max(0, spans[-1][1] - spans[0][0]) / 1000,
             waited_seconds=None if decision is None or last.ended_at is None else max(0, last.ended_at - spans[-1][1]) / 1000,
             decision=decision,
             changes_requested=sum(row.is_sent_back for row in attempts),
