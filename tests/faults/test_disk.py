@@ -185,8 +185,9 @@ async def test_a_listener_that_fails_does_not_end_the_writer(store, caplog):
 
 
 async def test_a_checkpoint_that_fails_leaves_the_patience_with_locks_as_it_was(disk, store, monkeypatch):
-    monkeypatch.setattr("treadle_tui.engine.store.sqlite.checkpoints.LARGE_BYTES", 1)
     monkeypatch.setattr(store._writer._checkpoints, "_next_size", 1)
+    for size in ("CHECKPOINT_BYTES", "LARGE_BYTES"):
+        monkeypatch.setattr(f"treadle_tui.engine.store.sqlite.checkpoints.{size}", 1)
     async with Engine(store, counting()) as engine:
         with disk.failing(IO_ERROR, begins("PRAGMA wal_checkpoint(TRUNCATE)")):
             await engine.submit("docs", items("a"))

@@ -25,6 +25,7 @@ from treadle_tui.engine.errors import (
     InvalidTransition,
     ItemNotFound,
     StageNotFound,
+    StoreError,
     TreadleError,
     WorkflowChanged,
     nearest,
@@ -144,8 +145,9 @@ class Engine:
     async def _newest_record(self) -> int:
         """When the newest event was told, in milliseconds: a clock that is behind that was set back."""
         newest = 0
-        async for event in self.store.events(await self.store.last_seq() - 1):
-            newest = to_ms(event.at) if isinstance(event, Event) and event.at is not None else newest
+        with suppress(StoreError):  # what is wrong with the store is said by whoever needs it more
+            async for event in self.store.events(await self.store.last_seq() - 1):
+                newest = to_ms(event.at) if isinstance(event, Event) and event.at is not None else newest
         return newest
 
     @property
