@@ -28,6 +28,7 @@ from treadle_tui.engine import (
 from treadle_tui.engine.errors import InvalidDefinition, InvalidTransition
 from treadle_tui.engine.events import Event, ItemDeleted
 from treadle_tui.engine.retention import Retention, Tidied
+from treadle_tui.engine.store.sqlite.examining import examine
 from treadle_tui.engine.testing import ManualClock, ScriptedStage, disagreements
 
 DAY = 24 * 3600.0
@@ -300,6 +301,10 @@ class ForgettingPrograms(Programs):
 
         for world in self.worlds:
             assert self.runner.run(differences(world)) == []
+
+    @rule()
+    def examine(self) -> None:
+        assert examine(self.worlds[1].store.path).problems == []
 
 
 TestForgettingPrograms = ForgettingPrograms.TestCase

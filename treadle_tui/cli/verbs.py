@@ -42,6 +42,7 @@ VERBS = {
     "check": Verb("definitions", "check", "Check workflow files without running anything of them."),
     "schema": Verb("definitions", "schema", "Print the JSON Schema of definition files."),
     "info": Verb("about", "info", "Print every path and every setting."),
+    "doctor": Verb("doctor", "doctor", "Examine the database, and repair what can be repaired."),
     "backup": Verb("backup", "backup", "Copy the database while it is in use."),
     "retain": Verb("retain", "retain", "Say what the database keeps, and for how long."),
     "share": Verb("share", "share", "Let the accounts of a group work on the database."),
