@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -39,6 +38,7 @@ async def path(tmp_path: Path) -> Path:
         await engine.run_until_idle()
         await engine.resolve_review("done", "check", Approve(by="ana"))
         await engine.run_until_idle()
+    os.utime(place, (1e9, 1e9))  # nobody has touched it for long
     return place
 
 
@@ -114,7 +114,8 @@ DAMAGES: dict[str, tuple[Sequence[str], str, Repair]] = {
     ),
     "a lease of nobody": (
         [
-            f"UPDATE treadle_tasks SET state = 1, worker = 99, ready = 0, is_open = 1 WHERE item = {item('asked')} AND stage = {stage('check')}"
+            "UPDATE treadle_tasks SET state = 1, worker = 99, ready = 0, is_open = 1"
+            f" WHERE item = {item('asked')} AND stage = {stage('check')}"
         ],
         "1 stages are held by engines nobody knows",
         Repair.LEASES,
@@ -203,8 +204,8 @@ async def test_what_would_start_again_though_it_has_ended_is_kept_from_it(path: 
 
 
 async def test_dead_engines_and_their_leases_are_named_and_released(path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
+    gone = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+    await gone.wait()
     damage(
         path,
         f"INSERT INTO treadle_workers VALUES (7, 'a', '{socket.gethostname()}', {gone.pid}, '1', 0)",
@@ -292,7 +293,7 @@ async def test_a_log_of_another_copy_is_told(path: Path, tmp_path: Path) -> None
     async with SqliteStateStore.open(other) as store, Engine(store, chain("read")) as engine:
         await ran(engine)
         shutil.copy(f"{other}-wal", f"{path}-wal")
-    os.utime(f"{path}-wal", (1e9, 1e9))
+    os.utime(f"{path}-wal", (1e9 - 7200, 1e9 - 7200))
 
     (finding,) = [finding for finding in examine(path).problems if finding.kind == "stale log"]
     assert "work.db-wal is" in finding.sentence
