@@ -61,6 +61,7 @@ class BoardDesk:
         if self._bench.feed is None:
             return
         await self._bench.feed.ask(question, stages, keep)
+        self._bench.board_screen.tags = self._bench.tags_of(question.workflow or "")
         self._bench.board_screen.show_question()
         self.remember()
 

@@ -21,16 +21,10 @@ from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.events import (
     Event,
     ItemAdded,
-    ItemCancelled,
     ItemDeleted,
     ItemEvent,
-    ReviewReopened,
-    ReviewRequired,
-    ReviewResolved,
-    StageRetried,
 )
 from treadle_tui.engine.selection import Order
-from treadle_tui.engine.states import StageState
 from treadle_tui.engine.status import ItemRow
 from treadle_tui.engine.store.protocol import StoreReads
 
@@ -52,7 +46,6 @@ _RETRY_SECONDS = 1.0
 _FOLLOW_SECONDS = 3600.0
 
 _COMING_OR_GOING = (ItemAdded, ItemDeleted)
-_REVIEW_EVENTS = (ReviewRequired, ReviewResolved, ReviewReopened, StageRetried, ItemCancelled, ItemDeleted)
 
 
 @dataclass(slots=True)
@@ -64,7 +57,6 @@ class News:
     is_unknown: bool = False
     """Too many events to read, or some that are lost: anything may have changed."""
     has_come_or_gone: bool = False
-    has_reviews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +93,6 @@ class EventFeed:
         self._wanted = asyncio.Event()
         self._totals_due = asyncio.Event()
         self._matches_due = asyncio.Event()
-        self._reviews_due = True
-        self._waiting = 0
-        self._awaiting = 0
-        self._reviews_not_before = 0.0
         self._is_in_trouble = False
 
     def need(self) -> None:
@@ -208,8 +196,6 @@ class EventFeed:
     async def _flush(self, since: int, newest: int) -> int:
         """Take in what has happened after `since`; how far that was."""
         news, reached = await self._news(since, newest)
-        if news.has_reviews or news.is_unknown:
-            self._reviews_due = True
         self._totals_due.set()
         self._matches_due.set()
         await self._take_in(news)
@@ -325,31 +311,13 @@ class EventFeed:
             self._totals_due.clear()
             began = time.monotonic()
             try:
-                counts = await self._store.counts()
-                await self._count_reviews(tally(counts).by_state.get(StageState.AWAITING_REVIEW, 0))
-                self._tell.on_totals(counts, self._waiting)
+                self._tell.on_totals(await self._store.counts(), await self._store.waiting_count())
                 self._recovered()
             except TreadleError as error:
-                self._reviews_due = True
                 self._totals_due.set()
                 await self._wait_out(error)
                 continue
             await self._sleep_after(time.monotonic() - began, COUNT_SECONDS)
-
-    async def _count_reviews(self, awaiting: int) -> None:
-        """How many reviews wait, subtasks included. The list is as long as it is: read at most a tenth of the time, reckoned between."""
-        if not self._reviews_due and awaiting == self._awaiting:
-            return
-        began = time.monotonic()
-        self._waiting = max(0, self._waiting + awaiting - self._awaiting)
-        self._awaiting = awaiting
-        if began < self._reviews_not_before:
-            self._reviews_due = True
-            asyncio.get_running_loop().call_later(self._reviews_not_before - began, self._totals_due.set)
-            return
-        self._reviews_due = False
-        self._waiting = len(await self._store.pending_reviews())
-        self._reviews_not_before = time.monotonic() + 10 * (time.monotonic() - began)
 
     # trouble --------------------------------------------------------------------------------------------------------------------
 
@@ -370,7 +338,6 @@ def _note(news: News, event: Event) -> None:
     if isinstance(event, ItemDeleted):
         news.deleted.add(event.item_id)
     news.has_come_or_gone |= isinstance(event, _COMING_OR_GOING)
-    news.has_reviews |= isinstance(event, _REVIEW_EVENTS)
 
 
 def _join(changes: Changes, more: Changes) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome, NoColor
 from textual.geometry import Size
@@ -218,7 +218,8 @@ class TreadleApp(App[int]):
     @on(EngineStands)
     async def _engine_stands(self, event: EngineStands) -> None:
         self.main_screens.state(standing=event.standing)
-        self.refresh_bindings()
+        with suppress(ScreenStackError):  # the program's end takes the screens away while the engine still tells of its own
+            self.refresh_bindings()
         self.board_screen.show_standing(event.standing)
         if event.standing.phase is Phase.UNOPENED and self.board_screen.board is not None:
             self.warn(event.standing.words)  # rows cover the place where it is told otherwise

@@ -187,6 +187,11 @@ class Workbench:
     def _workflow(self, name: str) -> Workflow | None:
         return self._workflows.get(name)
 
+    def tags_of(self, name: str) -> list[str]:
+        """Tags of the stages of a workflow whose file was found."""
+        workflow = self._workflows.get(name)
+        return sorted({tag for stage in workflow.stages() for tag in workflow.definition(stage).tags}) if workflow else []
+
     # the engine -----------------------------------------------------------------------------------------------------------------
 
     async def _open_sqlite(self) -> StateStore:

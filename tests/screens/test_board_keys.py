@@ -322,10 +322,11 @@ async def test_pause_is_a_switch() -> None:
         assert store is not None
         await ui.press("p")
         await ui.seen("bad-1: paused")
-        await ui.until(lambda: ui.board.window.held("bad-1").state is ItemState.PAUSED, "the row says so")
+        await ui.until(lambda: "‖" in ui.line("bad-1"), "the row says so")
         await ui.press("p")
         await ui.seen("bad-1: resumed")
         assert (await store.get_item("bad-1")).state is ItemState.ACTIVE
+        await ui.until(lambda: "‖" not in ui.line("bad-1"), "and no longer")
 
 
 async def test_cancelling_asks_and_no_leaves_everything() -> None:

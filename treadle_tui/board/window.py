@@ -13,8 +13,8 @@ from treadle_tui.engine.status import Cell, ItemRow
 
 #: Rows per page: one read fills a tall terminal.
 PAGE_ROWS = 64
-#: Pages kept: about a thousand rows, some ten screens in each direction.
-MOST_PAGES = 16
+#: Pages kept: some six hundred rows, a few screens in each direction.
+MOST_PAGES = 10
 
 
 class RowWindow:

@@ -18,10 +18,12 @@ from treadle_tui.board.safe_text import fit, safe_line, shorten, shorten_middle,
 from treadle_tui.board.tally import Tally
 from treadle_tui.board.view import BoardLine, Question
 from treadle_tui.engine.selection import Order
-from treadle_tui.engine.states import StageState
+from treadle_tui.engine.states import ItemState, StageState
 
 CURSOR_BAR = "▌"
 MARK = "●"
+#: Behind an item that a person has paused.
+PAUSED_SIGN = "‖"
 _BRANCH, _LAST_BRANCH = "  ├ ", "  └ "
 
 
@@ -181,7 +183,9 @@ class GridPainter:
         if line.row is None:
             return Segment(fit(UNREAD, width), base + self.styles.faint)
         style = base + self.styles.faint if is_gone else base
-        return Segment(fit(shorten_middle(safe_line(line.row.item_id), width), width), style)
+        sign = f" {PAUSED_SIGN}" if line.row.state is ItemState.PAUSED else ""
+        room = width - len(sign)
+        return Segment(fit(shorten_middle(safe_line(line.row.item_id), room), room) + sign, style)
 
     def _cell(self, line: BoardLine, column: Column) -> tuple[str, Style]:
         if line.stage:
@@ -229,7 +233,7 @@ class GridPainter:
 class StripCache:
     """Drawn lines, by what they are about; one is drawn again when anything it shows is another object or value."""
 
-    def __init__(self, most: int = 1024) -> None:
+    def __init__(self, most: int = 256) -> None:
         self._most = most
         self._strips: dict[LineKey, tuple[BoardLine, str | None, bool, bool, Strip]] = {}
 

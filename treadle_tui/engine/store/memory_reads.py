@@ -184,6 +184,11 @@ class MemoryReads(MemoryLists):
                 for shape in unit.shapes.values()
             }
 
+    async def waiting_count(self) -> int:
+        """How many stages and subtasks wait for a person."""
+        with self._lock:
+            return sum(n for (_, _, state), n in self._open_unit().counts.items() if state == AWAITING_REVIEW)
+
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
         with self._lock:

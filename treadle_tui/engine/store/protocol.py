@@ -129,6 +129,10 @@ class StoreReads(LogReads, DeskReads, RetentionReads, Protocol):
         """Items per workflow, stage and state; only states that occur. Kept, not counted: cheap at any size."""
         ...
 
+    async def waiting_count(self) -> int:
+        """How long `pending_reviews` is. Kept, not counted: cheap at any size."""
+        ...
+
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
         ...

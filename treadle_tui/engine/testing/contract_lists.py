@@ -193,6 +193,30 @@ async def pages_may_be_counted_from_an_item(store: Any) -> None:
 
 
 @every_store
+async def what_waits_is_counted_as_it_is_listed(store: Any) -> None:
+    clock = ManualClock()
+    await populate(store, clock)
+
+    async def part(subtask: str, item: Any) -> Any:
+        return NeedsReview(subtask)
+
+    asking = Workflow("asking")
+
+    @asking.stage
+    def parts(item: Any) -> FanOut:
+        return FanOut(["one", "two"])
+
+    parts.each(part)
+    async with Engine(store, [asking], clock=clock) as engine:
+        await engine.submit("asking", [{"id": "asked"}])
+        await engine.run_until_idle()
+
+        assert await store.waiting_count() == len(await store.pending_reviews()) == 3
+        await engine.delete_item("asked")
+        assert await store.waiting_count() == len(await store.pending_reviews()) == 1
+
+
+@every_store
 async def a_row_tells_when_a_stage_began_and_ended(store: Any) -> None:
     clock = ManualClock()
     await populate(store, clock)

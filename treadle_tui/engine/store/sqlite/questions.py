@@ -204,6 +204,11 @@ class Questions(ListQuestions):
         marks = ", ".join("?" * len(item_ids))
         return (yield from self.item_rows(Sql(f"FROM treadle_items i WHERE i.id IN ({marks}) ORDER BY i.key", tuple(item_ids))))
 
+    def waiting_count(self) -> Question[int]:
+        """How many stages and subtasks wait for a person."""
+        rows = yield f"SELECT coalesce(sum(n), 0) FROM treadle_counts WHERE state = {AWAITING_REVIEW}", ()
+        return int(rows[0][0])
+
     def counts(self) -> Question[dict[str, dict[str, dict[StageState, int]]]]:
         """Items per workflow, stage and state."""
         shapes = yield from self.shapes()

@@ -126,6 +126,10 @@ class SqliteReads:
         """Items per workflow, stage and state."""
         return await self._reader.ask(self._questions.counts())
 
+    async def waiting_count(self) -> int:
+        """How many stages and subtasks wait for a person."""
+        return await self._reader.ask(self._questions.waiting_count())
+
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
         return await self._reader.ask(self._questions.pending_reviews(workflow))
