@@ -31,6 +31,7 @@ from treadle_tui.screens.modal import HELP, PALETTE
 from treadle_tui.screens.too_small import TooSmall, is_too_small
 from treadle_tui.terminal_title import TerminalTitle
 from treadle_tui.themes import COLOURLESS_THEME, DEFAULT_THEME, THEMES, VARIABLE_DEFAULTS
+from treadle_tui.typing_ahead import TypingAhead
 
 if TYPE_CHECKING:
     from treadle_tui.board.workflow_choice import WorkflowChoices
@@ -129,6 +130,9 @@ class TreadleApp(App[int]):
         self._last_resort = last_resort
         self._terminal_title = TerminalTitle(self._write_to_terminal) if self.settings.title else None
         self._is_leaving = False
+        self.typing_ahead = TypingAhead(self)
+        """Keys for a dialog that is being opened."""
+        self.board_screen.before_dialog = self.typing_ahead.begin
         self._asked_early: list[Callable[[Workbench], object]] = []
         for theme in THEMES:
             self.register_theme(theme)
@@ -201,7 +205,16 @@ class TreadleApp(App[int]):
         """Whatever a person does, something may come of it elsewhere that they wait for."""
         if isinstance(event, events.InputEvent) and self.workbench is not None:
             self.workbench.has_stirred()
+        if isinstance(event, events.Key) and self.typing_ahead.is_keeping:
+            self.typing_ahead.keep(event)
+            return
         await super().on_event(event)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that nothing has taken, on its way to the bindings: for the dialog that has just been asked for, when one has."""
+        if self.typing_ahead.is_keeping:
+            event.prevent_default().stop()
+            self.typing_ahead.keep(event)
 
     async def _remap_keys(self) -> None:
         """Follow the keymap as far as it can be; every screen is imported for that, in a thread."""

@@ -377,6 +377,7 @@ class Workbench:
     def may_change(self) -> bool:
         """Whether anything can be changed from this terminal; if not, the person is told."""
         if self._app.attachment is Attachment.READ:
+            self._app.typing_ahead.end()
             self._app.warn(str(AttachedReadOnly()))
         return self._app.attachment is not Attachment.READ
 
@@ -538,6 +539,7 @@ class Workbench:
         try:
             await doing
         except Exception as error:
+            self._app.typing_ahead.end()
             self._app.warn(self._sentence(error))
 
     def _sentence(self, error: BaseException) -> str:

@@ -148,6 +148,8 @@ class BoardScreen(MainScreen):
         self._advanced_at = float("-inf")
         self._offers: tuple[object, ...] = ()
         self._now: Callable[[], float] = time.monotonic
+        self.before_dialog: Callable[[], None] = lambda: None
+        """Called when a dialog to type in is asked for, before the next key is looked at."""
         self._before_editing: Question | None = None
         self._asked: Question | None = None
         self.tags: Sequence[str] = ()
@@ -300,11 +302,16 @@ class BoardScreen(MainScreen):
         """Approve or reject the cell under the cursor."""
         cell = self._cell
         if cell is not None and cell.is_waiting and self._now() - self._advanced_at >= GUARD_SECONDS:
-            self.post_message(self.Wished(Wish(wish), cell))
+            self._wish(Wish(wish), cell)
 
     def action_wish(self, wish: str) -> None:
         """Something that is not about a cell."""
-        self.post_message(self.Wished(Wish(wish)))
+        self._wish(Wish(wish))
+
+    def _wish(self, wish: Wish, cell: CellRef | None = None) -> None:
+        if wish in (Wish.ADD, Wish.REJECT):
+            self.before_dialog()
+        self.post_message(self.Wished(wish, cell))
 
     # which items, and how ----------------------------------------------------------------------------------------------------------
 
