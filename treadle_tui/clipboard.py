@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 74_000
 
 
-def copy(app: TreadleApp, text: str) -> None:
-    """Copy the text, and say so."""
+def copy(app: TreadleApp, text: str, what: str = "") -> None:
+    """Copy the text, and say so; `what` it is, unless it is ids."""
     size = len(text.encode("utf-8", "replace"))
     if size <= MOST_BYTES:
         send_to_terminal(app, text)
@@ -25,7 +25,7 @@ def copy(app: TreadleApp, text: str) -> None:
     if is_here:
         app.run_worker(_copy_natively(text), group="clipboard", exclusive=True)
     lines = text.count("\n") + 1
-    what = text if lines == 1 and len(text) < 40 else f"{lines:,} ids"
+    what = what or (text if lines == 1 and len(text) < 40 else f"{lines:,} ids")
     if size <= MOST_BYTES or is_here:
         app.say(f"copied {what}")
     else:

@@ -281,11 +281,6 @@ class TreadleApp(App[int]):
         if self.workbench is not None:
             self.workbench.review(event.item_id, event.workflow, event.stage, event.subtask)
 
-    def on_item_screen_outdated(self, event: ItemScreen.Outdated) -> None:
-        """The item in front has changed."""
-        if self.workbench is not None:
-            self.workbench.reread_item(event.screen)
-
     def say(self, message: str) -> None:
         """Tell the person what has happened, in the header."""
         self.main_screens.say(message)

@@ -15,7 +15,6 @@ from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.errors import ReviewConflict
 from treadle_tui.engine.review import ReviewData, ReviewDecision
 from treadle_tui.engine.states import StageStatus, SubTaskStatus
-from treadle_tui.screens.item_screen import ItemHistory
 
 if TYPE_CHECKING:
     from treadle_tui.engine.store.protocol import StoreReads
@@ -58,7 +57,7 @@ class ReviewDesk:
         if definition is not None:
             part = definition.each if subtask is not None and definition.each is not None else definition
             policy, budget = part.review, part.retry
-        hide = await self._masking(workflow)
+        hide = await self.masking(workflow)
         return review_subject(
             item_id,
             workflow,
@@ -68,25 +67,6 @@ class ReviewDesk:
             [hide.attempt(attempt) for attempt in attempts],
             max_attempts=budget.max_attempts if budget else None,
             reasons=self._settings.reasons_for(workflow, stage, tuple(policy.reasons) if policy else ()),
-        )
-
-    async def history(self, item_id: str) -> ItemHistory | None:
-        """Everything about an item; None when there is none of that id."""
-        item = await self._store.get_item(item_id)
-        if item is None:
-            return None
-        hide = await self._masking(item.workflow)
-        statuses = await self._store.get_all_statuses(item_id)
-        attempts = {
-            stage: [hide.attempt(attempt) for attempt in await self._store.get_attempts(item_id, stage)]
-            for stage, status in statuses.items()
-            if status.attempt
-        }
-        return ItemHistory(
-            dataclasses.replace(item, data=hide.value(item.data)),
-            {stage: hide.status(status) for stage, status in statuses.items()},
-            attempts,
-            self._now(),
         )
 
     async def decide(self, item_id: str, stage: str, subtask: str | None, version: int, decision: ReviewDecision) -> None:
@@ -121,13 +101,13 @@ class ReviewDesk:
         found = self._find_workflow(workflow)
         return found.definition(stage) if found is not None and found.has_stage(stage) else None
 
-    async def _masking(self, workflow: str) -> _Masking:
-        """From the database: what is secret stays so where the workflow's file is not at hand."""
-        return _Masking(await self._store.secret_names(workflow))
+    async def masking(self, workflow: str) -> Masking:
+        """Hides what the workflow calls secret. From the database: what is secret stays so where the workflow's file is not at hand."""
+        return Masking(await self._store.secret_names(workflow))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Masking:
+class Masking:
     """Hides the fields a workflow calls secret in everything that is shown."""
 
     names: frozenset[str]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from treadle_tui.board.board import Board
 from treadle_tui.board.cell_text import CellShows
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from treadle_tui.migration_desk import MigrationDesk
     from treadle_tui.review_desk import ReviewDesk
     from treadle_tui.review_work import ReviewWork
-    from treadle_tui.screens.item_screen import ItemScreen
 
+T = TypeVar("T")
 #: The engine begins to work once the first rows are on the screen, or after so long without them.
 _HEAD_START_SECONDS = 2.0
 
@@ -151,6 +151,26 @@ class Workbench:
         if self._migration_desk is None:
             self._migration_desk = MigrationDesk(self)
         return self._migration_desk
+
+    @property
+    def reviews(self) -> ReviewDesk:
+        """Reads and decides reviews."""
+        return self._desk
+
+    @property
+    def reviewer(self) -> str:
+        """Who sits at this terminal."""
+        return self._app.reviewer
+
+    async def ask(self, question: Screen[T]) -> T | None:
+        """What a person answers to a question, called from work of the workbench."""
+        return await self._app.push_screen_wait(question)
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy a text, and say so."""
+        from treadle_tui.clipboard import copy
+
+        copy(self._app, text, what)
 
     def now(self) -> datetime:
         """The present moment."""
@@ -478,22 +498,15 @@ class Workbench:
             self._show_changes(Changes(is_rearranged=True))
 
     async def _show_item(self, item_id: str, stage: str) -> None:
+        from treadle_tui.item_desk import ItemDesk
         from treadle_tui.screens.item_screen import ItemScreen
 
-        history = await self._desk.history(item_id)
+        desk = ItemDesk(self)
+        history = await desk.history(item_id)
         if history is None:
             self._app.say(f"{item_id} is gone")
             return
-        await self._app.push_screen(ItemScreen(history, stage))
-
-    def reread_item(self, screen: ItemScreen) -> None:
-        """What an item's screen shows has changed."""
-        self.work(self._reread_item(screen), "reread")
-
-    async def _reread_item(self, screen: ItemScreen) -> None:
-        history = await self._desk.history(screen.item_id)
-        if history is not None and screen.is_attached:
-            screen.show(history)
+        await self._app.push_screen(ItemScreen(desk, history, stage))
 
     # adding ---------------------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from treadle_tui.board.history_outline import item_outline
+from treadle_tui.board.item_tabs import ItemHistory, tab_nodes
 from treadle_tui.board.outline import Node, Outline
 from treadle_tui.board.review_answers import AnswerRefused, answers
 from treadle_tui.board.review_subject import ReviewSubject, review_outline, review_subject
@@ -45,7 +45,7 @@ def words(nodes: list[Node], width: int = 100) -> str:
 
 
 def stage_words(status: StageStatus, attempts: Any = ()) -> str:
-    return words(item_outline(ITEM, {"judge": status}, {"judge": attempts}, NOW))
+    return words(tab_nodes("Stages", ItemHistory(ITEM, {"judge": status}, {"judge": attempts}, NOW), "", 80))
 
 
 @pytest.mark.parametrize(

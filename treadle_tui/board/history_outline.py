@@ -14,7 +14,7 @@ from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.feedback import Feedback
 from treadle_tui.engine.quality import Accepted, Rejected, Uncertain, Verdict
 from treadle_tui.engine.review import ApproveWithEdits, PickAttempt, Reject, RequestChanges, ReviewDecision
-from treadle_tui.engine.states import StageState, StageStatus, StoredItem, SubTaskStatus
+from treadle_tui.engine.states import StageState, StageStatus, SubTaskStatus
 
 #: Between facts that stand on one line.
 DOT = " · "
@@ -28,25 +28,17 @@ def tone_of(state: StageState) -> Tone:
     return Tone(state.value.replace("_", "-"))
 
 
-def item_outline(
-    item: StoredItem | None, statuses: Mapping[str, StageStatus], attempts: Attempts, now: datetime, open_stage: str = ""
-) -> list[Node]:
-    """An item's stages, one unfolded, and its own fields behind them."""
-    nodes = [stage_node(stage, status, attempts.get(stage, ()), now, starts_open=stage == open_stage) for stage, status in statuses.items()]
-    if item is not None:
-        nodes.append(data_node("item", item.data, ("item",), depth=1))
-    return nodes
-
-
-def stage_node(stage: str, status: StageStatus, attempts: Sequence[AttemptRecord], now: datetime, *, starts_open: bool) -> Node:
-    """One stage: its state in a line, everything about it when unfolded."""
+def stage_node(
+    stage: str, status: StageStatus, attempts: Sequence[AttemptRecord], now: datetime, *, starts_open: bool, bar: tuple[Span, ...] = ()
+) -> Node:
+    """One stage: its state in a line, with a `bar` of when it ran; everything about it when unfolded."""
     key = ("stage", stage)
     facts = DOT.join(filter(None, (took(status.started_at, status.completed_at), clock_time(_latest_moment(status), now))))
     telling = safe_line(status.error or status.summary or (status.review.summary if status.review else "") or "")
     return Node(
         key,
         safe_line(stage),
-        spans=(Span(f"{state_text(status.state, status.attempt):<5} ", tone_of(status.state)), Span(f"{facts:<18}  ", Tone.MUTED)),
+        spans=(Span(f"{state_text(status.state, status.attempt):<5} ", tone_of(status.state)), *bar, Span(f"{facts:<18}  ", Tone.MUTED)),
         folded_spans=(Span(telling, Tone.FAILED if status.error else Tone.PLAIN),),
         make_children=lambda: _stage_details(key, status, attempts, now),
         label_tone=Tone.HEADING,
@@ -61,7 +53,7 @@ def _latest_moment(status: StageStatus) -> datetime | None:
 def _stage_details(key: Key, status: StageStatus, attempts: Sequence[AttemptRecord], now: datetime) -> list[Node]:
     nodes = [Node((*key, "state"), "state", paragraphs=(_state_words(status, now),), tone=tone_of(status.state))]
     if status.error:
-        nodes.append(Node((*key, "error"), "error", paragraphs=tuple(safe_paragraphs(status.error)), tone=Tone.FAILED))
+        nodes.append(error_node(status.error, key))
     if status.summary:
         nodes.append(Node((*key, "summary"), "summary", paragraphs=tuple(safe_paragraphs(status.summary))))
     if status.decision is not None:
@@ -69,7 +61,7 @@ def _stage_details(key: Key, status: StageStatus, attempts: Sequence[AttemptReco
     if status.review is not None:
         nodes += _review_nodes(status, key)
     if status.subtasks:
-        nodes.append(_subtasks_node(status.subtasks, key, now))
+        nodes.append(subtasks_node(status.subtasks, key, now))
     if attempts:
         nodes.append(attempts_node(attempts, key, now))
     if status.output is not None:
@@ -77,10 +69,22 @@ def _stage_details(key: Key, status: StageStatus, attempts: Sequence[AttemptReco
     return nodes
 
 
+def error_node(error: str, key: Key) -> Node:
+    """What went wrong: the first line; a traceback behind it is folded away."""
+    first, *rest = safe_paragraphs(error.strip()) or [""]
+    key = (*key, "error")
+
+    def traceback() -> list[Node]:
+        return [Node((*key, "rest"), paragraphs=tuple(rest), tone=Tone.MUTED)]
+
+    return Node(key, "error", paragraphs=(first,), tone=Tone.FAILED, make_children=traceback if rest else None)
+
+
 def _state_words(status: StageStatus, now: datetime) -> str:
     words = status.state.word
     if status.state in (StageState.AWAITING_REVIEW, StageState.RUNNING, StageState.RETRY_WAIT) and status.updated_at:
-        words += f" for {age(status.updated_at, now)}"
+        since = age(status.updated_at, now)
+        words += "" if since == "now" else f" for {since}"
     if status.attempt > 1:
         words += f", attempt {status.attempt}"
     return words
@@ -128,21 +132,22 @@ def decision_nodes(decision: ReviewDecision, key: Key, now: datetime) -> list[No
     return nodes
 
 
-def _subtasks_node(subtasks: Sequence[SubTaskStatus], key: Key, now: datetime) -> Node:
+def subtasks_node(subtasks: Sequence[SubTaskStatus], key: Key, now: datetime, *, label: str = "subtasks") -> Node:
+    """The subtasks of a stage, one line each, and how many are done."""
     key = (*key, "subtasks")
 
     def children() -> list[Node]:
         return [_subtask_node(subtask, (*key, subtask.name), now) for subtask in subtasks]
 
     done = sum(subtask.state.is_satisfied for subtask in subtasks)
-    return Node(key, "subtasks", spans=(Span(f"{done} of {len(subtasks)} done", Tone.MUTED),), make_children=children, starts_open=True)
+    return Node(key, label, spans=(Span(f"{done} of {len(subtasks)} done", Tone.MUTED),), make_children=children, starts_open=True)
 
 
 def _subtask_node(subtask: SubTaskStatus, key: Key, now: datetime) -> Node:
     def children() -> list[Node]:
         nodes = []
         if subtask.error:
-            nodes.append(Node((*key, "error"), "error", paragraphs=tuple(safe_paragraphs(subtask.error)), tone=Tone.FAILED))
+            nodes.append(error_node(subtask.error, key))
         if subtask.decision is not None:
             nodes += decision_nodes(subtask.decision, key, now)
         if subtask.review is not None:
@@ -171,21 +176,24 @@ def attempts_node(attempts: Sequence[AttemptRecord], key: Key, now: datetime) ->
 
 
 def _attempt_node(attempt: AttemptRecord, key: Key, now: datetime) -> Node:
-    def children() -> list[Node]:
-        nodes = []
-        if attempt.error:
-            nodes.append(Node((*key, "error"), "error", paragraphs=tuple(safe_paragraphs(attempt.error)), tone=Tone.FAILED))
-        if attempt.verdict is not None:
-            nodes += verdict_nodes(attempt.verdict, key)
-        if attempt.feedback is not None and not isinstance(attempt.verdict, Rejected):
-            nodes += feedback_nodes(attempt.feedback, key)
-        if attempt.output is not None:
-            nodes.append(data_node("output", attempt.output, (*key, "output"), depth=1))
-        return nodes
-
     outcome = (attempt.outcome or "running").replace("_", " ")
     facts = DOT.join(filter(None, (outcome, took(attempt.started_at, attempt.completed_at), clock_time(attempt.started_at, now))))
-    return Node(key, str(attempt.number), spans=(Span(facts),), make_children=children if children() else None)
+    details = attempt_details(attempt, key)
+    return Node(key, str(attempt.number), spans=(Span(facts),), make_children=(lambda: details) if details else None)
+
+
+def attempt_details(attempt: AttemptRecord, key: Key) -> list[Node]:
+    """What went wrong in an attempt, what was said of it, and what it gave."""
+    nodes = []
+    if attempt.error:
+        nodes.append(error_node(attempt.error, key))
+    if attempt.verdict is not None:
+        nodes += verdict_nodes(attempt.verdict, key)
+    if attempt.feedback is not None and not isinstance(attempt.verdict, Rejected):
+        nodes += feedback_nodes(attempt.feedback, key)
+    if attempt.output is not None:
+        nodes.append(data_node("output", attempt.output, (*key, "output"), depth=1))
+    return nodes
 
 
 def verdict_nodes(verdict: Verdict, key: Key) -> list[Node]:
