@@ -32,7 +32,7 @@ class ItemDesk:
         item = await store.get_item(item_id)
         if item is None:
             return None
-        hide = await self._bench.reviews.masking(item.workflow)
+        hide = await self._bench.review_desk.masking(item.workflow)
         statuses = await store.get_all_statuses(item_id)
         attempts = {
             stage: [hide.attempt(attempt) for attempt in await store.get_attempts(item_id, stage)]

@@ -153,7 +153,7 @@ class Workbench:
         return self._migration_desk
 
     @property
-    def reviews(self) -> ReviewDesk:
+    def review_desk(self) -> ReviewDesk:
         """Reads and decides reviews."""
         return self._desk
 

@@ -138,6 +138,8 @@ class DashboardScreen(MainScreen):
             self.call_after_refresh(self._show, self._shown)
 
     def _show(self, facts: DashboardFacts) -> None:
+        if not self.query("#failures"):  # a resize comes before there is anything, and after it has been taken down
+            return
         self._shown = facts
         self._targets.clear()
         self.query_one(SpanText).show(pace_lines(facts))

@@ -162,6 +162,8 @@ class EventsScreen(MainScreen):
             self._show()
 
     def _show(self) -> None:
+        if not self.query("#about"):
+            return
         self.view.refresh()
         self.query_one("#about", SpanText).show([self._about()])
         self.refresh_bindings()

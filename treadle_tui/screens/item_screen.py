@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import ClassVar, Protocol
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -13,14 +14,14 @@ from textual.screen import Screen
 from treadle_tui.board.history_outline import DOT
 from treadle_tui.board.item_tabs import TABS, ItemHistory, explanation_words, item_json, tab_counts, tab_nodes
 from treadle_tui.board.moving import move_of
-from treadle_tui.board.outline import Node, Span, Tone
+from treadle_tui.board.outline import Node
 from treadle_tui.board.time_text import clock_time
 from treadle_tui.engine.states import ItemState, StageState
 from treadle_tui.screens.rereading import Rereading
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.outline_view import OutlineView
 from treadle_tui.widgets.plain_text import Line, PlainText, TitleLine
-from treadle_tui.widgets.span_text import SpanText
+from treadle_tui.widgets.tab_line import TabLine, TabName
 
 READ_SECONDS = 0.05
 _RETRIED = (StageState.FAILED, StageState.CANCELLED)
@@ -77,7 +78,7 @@ class ItemScreen(Screen[None]):
         layout: vertical;
         background: $background;
         & > TitleLine { margin: 0 1; }
-        & > #tabs { margin: 0 2 1 2; }
+        & > TabLine { margin-bottom: 1; }
         & > OutlineView { height: 1fr; margin: 0 1; }
         & > #why { margin: 1 2 0 2; max-height: 4; }
     }
@@ -109,7 +110,7 @@ class ItemScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Name and standing, tabs, the outline, why, keys."""
         yield TitleLine(self.item_id, self._standing())
-        yield SpanText([self._tabs()], id="tabs")
+        yield TabLine(self._tabs(), self._tab)
         yield OutlineView()
         yield PlainText("", id="why")
         yield KeyBar()
@@ -142,8 +143,10 @@ class ItemScreen(Screen[None]):
         self._show()
 
     def _show(self) -> None:
+        if not self.query(OutlineView):  # a resize comes before there is anything, and after it has been taken down
+            return
         self.query_one(TitleLine).show(self.item_id, self._standing())
-        self.query_one("#tabs", SpanText).show([self._tabs()])
+        self.query_one(TabLine).show(self._tabs(), self._tab)
         self.query_one(OutlineView).show(self._outline())
         self._tell_why()
         self.refresh_bindings()
@@ -151,13 +154,9 @@ class ItemScreen(Screen[None]):
     def _outline(self) -> list[Node]:
         return tab_nodes(self._tab, self.history, self._stage, self.size.width)
 
-    def _tabs(self) -> list[Span]:
+    def _tabs(self) -> list[TabName]:
         counts = tab_counts(self.history)
-        spans: list[Span] = []
-        for tab in TABS:
-            words = f"{tab} {counts[tab]:,}" if counts.get(tab) else tab
-            spans += [Span(words, Tone.HEADING if tab == self._tab else Tone.MUTED), Span("   ")]
-        return spans
+        return [TabName(tab, tab, total=counts.get(tab, 0)) for tab in TABS]
 
     def _standing(self) -> str:
         item = self.history.item
@@ -258,9 +257,15 @@ class ItemScreen(Screen[None]):
 
     def action_tab(self, delta: int) -> None:
         """Another tab."""
-        self._tab = TABS[(TABS.index(self._tab) + delta) % len(TABS)]
-        view = self.query_one(OutlineView)
-        view.action_top()
+        self._show_tab(TABS[(TABS.index(self._tab) + delta) % len(TABS)])
+
+    @on(TabLine.Chosen)
+    def _tab_clicked(self, event: TabLine.Chosen) -> None:
+        self._show_tab(event.id)
+
+    def _show_tab(self, tab: str) -> None:
+        self._tab = tab
+        self.query_one(OutlineView).action_top()
         self._show()
         if self._tab == "Events":
             self._rereading.due()

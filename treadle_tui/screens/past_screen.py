@@ -138,7 +138,7 @@ class PastScreen(Screen[None]):
             ticket = self.board.draw_ticket()
             self.board.take_children(item_id, stage, await self._desk.subtasks(seq, item_id, stage), ticket)
             changes.is_rearranged = True
-        if self.is_attached and self.app.is_running:
+        if self.is_attached and self.app.is_running and self.query(KeyBar):
             self._show(changes)
 
     def _show(self, changes: Changes) -> None:

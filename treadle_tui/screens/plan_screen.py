@@ -88,6 +88,8 @@ class PlanScreen(Screen[None]):
         ]
 
     def _show_rows(self) -> None:
+        if not self.query(PickList):
+            return
         rows = self.query_one(PickList)
         lines = plan_lines(self._plan, max(40, (rows.size.width or self.size.width) - 4))
         rows.show([PickRow(number, line, is_choice=False) for number, line in enumerate(lines)])
@@ -195,6 +197,8 @@ class ProblemScreen(Screen[None]):
     def _show(self) -> None:
         from treadle_tui.board.safe_text import wrap
 
+        if not self.query(PickList):
+            return
         rows = self.query_one(PickList)
         width = max(30, (rows.size.width or self.size.width) - 4)
         remedy = "Its items keep everything they have and wait. Mend the file, then leave with q and start the program again."

@@ -105,6 +105,8 @@ class StatisticsScreen(MainScreen):
             self._show(facts)
 
     def _show(self, facts: StatisticsFacts) -> None:
+        if not self.query("#people"):  # a resize comes before there is anything, and after it has been taken down
+            return
         self._shown = facts
         self.query_one("#sample", SpanText).show([(Span(sample_words(facts), Tone.MUTED),)])
         stages, people = self.query_one("#stages", PickList), self.query_one("#people", PickList)
