@@ -85,7 +85,7 @@ def run(
         raise BadInput("--watch goes on until it is stopped, and --until idle ends: give one of them")
     if not (folders and workflow):
         require_existing(db)  # else the first file that appears makes it
-    found = invocation.loaded_workflows()
+    found = invocation.loaded_workflows(asks=True)
     watched = watches(folders, workflow, found, list(reading.graphs(db)) if folders and not workflow else [])
     for problem in found.problems:
         complain(f"left out: {problem}")

@@ -60,19 +60,26 @@ class Invocation:
             )
         return path
 
-    def workflows(self) -> LoadedWorkflows:
-        """The workflows to be found for this database, not loaded yet."""
+    def workflows(self, *, asks: bool = False) -> LoadedWorkflows:
+        """The workflows to be found for this database, not loaded yet.
+
+        `asks`: on a terminal, whether those in ./workflows may be run for a database that lies elsewhere.
+        """
         from treadle_tui.cli.loader import find_workflows
 
+        if asks and self.named_database is not None and (Path.cwd() / "workflows").is_dir():
+            from treadle_tui.cli.trust import ask_about_current_folder
+
+            ask_about_current_folder(self.named_database)
         return find_workflows(self.named_database, self.workflow_places)
 
-    def loaded_workflows(self) -> LoadedWorkflows:
+    def loaded_workflows(self, *, asks: bool = False) -> LoadedWorkflows:
         """The workflows, loaded. What their files print goes to standard error: standard output belongs to the verb."""
         import contextlib
         import sys
 
         with contextlib.redirect_stdout(sys.stderr):
-            return self.workflows().load()
+            return self.workflows(asks=asks).load()
 
     def settings(self, *, complains: bool = True) -> LoadedSettings:
         """The settings, read once; what is wrong in a file goes to standard error, unless the caller tells it elsewhere.

@@ -49,7 +49,7 @@ def add(invocation: Invocation, workflow: str, arguments: tuple[str, ...], prior
 
     db = invocation.database
     kind_of(db)  # refuses what can be no database, before a source has worked for nothing
-    chosen = invocation.loaded_workflows().by_name(_only_workflow(db) if workflow == "-" else workflow)
+    chosen = invocation.loaded_workflows(asks=True).by_name(_only_workflow(db) if workflow == "-" else workflow)
     is_piped = workflow == "-" or arguments == ("-",)
     items = read_items(chosen, sys.stdin.buffer) if is_piped else source_items(chosen, arguments)
     if items:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 import sys
 import threading
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadedWorkflows", "Place", "PlaceNotFound", "Problem", "WorkflowNotFound", "bundled_folder", "find_workflows"]
 
 DEFINITION_SUFFIXES = (".toml", ".json")
+BESIDE = "beside the database"
 BUNDLED = "bundled"
 """Why the last place is looked at."""
 INSTALLED = "installed packages"
@@ -89,10 +91,26 @@ def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflow
         problems += project.problems
         for text in project.workflows:
             _add_project_place(text, folder, places, problems)
-        places.append(Place("folder", str(folder / "workflows"), "beside the database"))
+        places.append(Place("folder", str(folder / "workflows"), BESIDE))
+        places += _trusted_places(db)
     places.append(Place("packages", ENTRY_POINTS, INSTALLED))
     places.append(Place("folder", str(bundled_folder()), BUNDLED))
     return LoadedWorkflows(places, problems)
+
+
+def _is_everybodys(folder: Path) -> bool:
+    """Whether any account of the host could have put a file there."""
+    try:
+        return os.name == "posix" and bool(folder.stat().st_mode & 0o002)
+    except OSError:
+        return False
+
+
+def _trusted_places(db: Path) -> list[Place]:
+    """Folders somebody has allowed for this database."""
+    from treadle_tui.cli.trust import trusted_folders
+
+    return [Place("folder", folder, "you allowed it") for folder in trusted_folders(db)]
 
 
 def _add_project_place(text: str, folder: Path, places: list[Place], problems: list[Problem]) -> None:
@@ -207,6 +225,10 @@ class _Findings:
         elif place.kind == "file":
             self._add_file(Path(place.target))
         else:
+            if place.why == BESIDE and _is_everybodys(Path(place.target)):
+                message = "everybody may write there, so nothing in it is run; change its permissions, or name it with --workflows"
+                self.problems.append(Problem(place.target, None, message))
+                return
             for path in self._files_of(Path(place.target)):
                 self._add_file(path)
 

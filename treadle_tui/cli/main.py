@@ -61,7 +61,8 @@ def _open_screen(invocation: Invocation) -> int:
         allow_writing(db)
     assert invocation.start_screen is not None
     settings = invocation.settings(complains=False)
-    return invocation.start_screen(db, invocation.workflows(), invocation.reviewer, settings, invocation.attachment)
+    workflows = invocation.workflows(asks=invocation.attachment != "read")
+    return invocation.start_screen(db, workflows, invocation.reviewer, settings, invocation.attachment)
 
 
 def _open_demo(invocation: Invocation) -> int:

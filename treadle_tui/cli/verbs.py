@@ -45,6 +45,7 @@ VERBS = {
     "doctor": Verb("doctor", "doctor", "Examine the database, and repair what can be repaired."),
     "backup": Verb("backup", "backup", "Copy the database while it is in use."),
     "retain": Verb("retain", "retain", "Say what the database keeps, and for how long."),
+    "trust": Verb("trust", "trust", "Say which folders of workflows may be run for a database."),
     "share": Verb("share", "share", "Let the accounts of a group work on the database."),
     "completion": Verb("completing", "completion", "Print the completion for bash, zsh or fish."),
 }
