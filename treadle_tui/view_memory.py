@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,4 +95,5 @@ class ViewMemory:
             draft.chmod(0o600)
             draft.replace(self._path)
         except (OSError, UnicodeEncodeError):
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()

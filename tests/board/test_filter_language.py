@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from treadle_tui.board.filter_completion import complete
+from treadle_tui.board.filter_completion import complete, without_begun_field
 from treadle_tui.board.filter_language import FIELDS, FilterError, parse_filter, print_filter, toggled
 from treadle_tui.engine.selection import Aspect, Comparison, Condition
 from treadle_tui.engine.states import ItemState, StageState
@@ -160,3 +160,19 @@ def test_a_candidate_takes_the_place_of_what_was_begun() -> None:
 
     assert completion.applied("doc sta rest", "stage:") == ("doc stage: rest", 10)
     assert complete("state:ru x", 8, []).applied("state:ru x", "running") == ("state:running x", 14)
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("doc st", "doc "),
+        ("doc !Stage", "doc "),
+        ("doc state:f", "doc state:f"),
+        ("doc sto", "doc sto"),
+        ("age", ""),
+        ("a b", "a b"),
+        ("", ""),
+    ],
+)
+def test_a_word_that_may_become_a_field_waits_until_it_is_known(text: str, without: str) -> None:
+    assert without_begun_field(text) == without

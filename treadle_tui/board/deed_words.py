@@ -30,7 +30,7 @@ _VERB = {
 }
 _CONSEQUENCE = {
     Deed.CANCEL: "What runs is interrupted, what has not started never will; what is finished stays.",
-    Deed.DELETE: "Outputs, decisions and history go with it; this cannot be undone.",
+    Deed.DELETE: "Outputs, decisions and history are deleted too; this cannot be undone.",
     Deed.RERUN: "The stage and all behind it start over; their outputs and decisions are replaced.",
 }
 

@@ -47,6 +47,15 @@ def complete(text: str, cursor: int, stages: Sequence[str], tags: Iterable[str] 
     return Completion(cursor - len(begun), cursor, _beginning(begun, _values(aspect, stages, tags)))
 
 
+def without_begun_field(text: str) -> str:
+    """A filter that is being written, without a last word that may yet become a field: `stat` is no part of an id as long as it is."""
+    start = len(text)
+    while start and not text[start - 1].isspace():
+        start -= 1
+    word = text[start:].lstrip("!").lower()
+    return text[:start] if any(aspect.value.startswith(word) for aspect in FIELDS) else text
+
+
 def _first_fields() -> tuple[str, ...]:
     return tuple(f"{aspect.value}:" for aspect in FIELDS)[:_MOST]
 

@@ -351,11 +351,12 @@ class BoardScreen(MainScreen):
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """List what fits what stands there, when that can be read."""
+        from treadle_tui.board.filter_completion import without_begun_field
         from treadle_tui.board.filter_language import FilterError, parse_filter
 
         event.stop()
         try:
-            conditions = parse_filter(event.text)
+            conditions = parse_filter(without_begun_field(event.text))
         except FilterError as error:
             self._bar.say_error(error)
             return

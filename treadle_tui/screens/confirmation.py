@@ -24,7 +24,7 @@ class Confirm(Modal[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
-        Binding("n,escape", "answer(False)", "No", id="confirm.no", key_display="n", tooltip="Leave everything as it is"),
+        Binding("n,escape", "answer(False)", "No", id="confirm.no", key_display="n esc", tooltip="Leave everything as it is"),
         Binding("left,right", "other_button", "Choose", show=False, id="confirm.choose", tooltip="The other answer"),
     ]
 

@@ -70,12 +70,11 @@ Words = list[str | tuple[str, str]]
 
 def no_match_words(text: str, keys: Mapping[str, str]) -> Words:
     """The lines for a filter that nothing fits."""
-    return [
-        "Nothing fits the filter.\n\n",
-        (f"  {text}\n\n", "$quiet"),
-        *((f"  {keys['board.filter']:<5}", "$accent"), "change it\n"),
-        *((f"  {keys['board.clear']:<5}", "$accent"), "show everything again\n"),
-    ]
+    words: Words = ["Nothing fits the filter.\n\n", (f"  {text}\n\n", "$quiet")]
+    for action, about in (("board.filter", "change it"), ("board.clear", "show everything again")):
+        if keys[action]:
+            words += [(f"  {keys[action]:<6}", "$accent"), f"{about}\n"]
+    return words
 
 
 def empty_words(standing: Standing, found: WorkflowChoices, database: str, keys: Mapping[str, str]) -> Words:

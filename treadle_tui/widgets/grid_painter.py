@@ -65,13 +65,14 @@ class Counted(NamedTuple):
     def words(self, items: int, room: int) -> str:
         """ "300 items", "12 of 300", "●3 · 12 of 300": as much as there is room for."""
         if self.listed is None:
-            words = "1 item" if items == 1 else f"{items:,} items"
+            ways = ["1 item" if items == 1 else f"{items:,} items", f"{items:,}"]
         else:
-            words = f"{self.listed:,}{'' if self.is_whole else '+'} of {items:,}"
-        if not self.marked:
-            return words
-        both = f"{MARK}{self.marked:,} · {words}"
-        return both if width_of(both) <= room else f"{MARK}{self.marked:,} marked"
+            listed = f"{self.listed:,}{'' if self.is_whole else '+'}"
+            ways = [f"{listed} of {items:,}", f"{listed} found", listed]
+        if self.marked:
+            marked = f"{MARK}{self.marked:,}"
+            ways = [*(f"{marked} · {way}" for way in ways), f"{marked} marked", marked]
+        return next((way for way in ways if width_of(way) <= room), ways[-1])
 
 
 @dataclass(frozen=True, slots=True)
