@@ -340,6 +340,9 @@ def endless() -> list[Any]:
         ({"a": [float("inf")]}, r"\$\.a\[0\] is inf; use None where there is no number"),
         (float("nan"), r"\$ is nan"),
         ([None, Share("-inf")], r"\$\[1\] is -inf"),
+        ({1: "a", "1": "b"}, r"1 and '1' at \$ are both the key '1' there, so one of their values would be lost; use text keys"),
+        ([{"rows": {2: 1, "2": 2}}], r"2 and '2' at \$\[0\]\.rows are both the key"),
+        (Paper("a", tags={2.5: 1, "2.5": 2}), r"at \$\.tags are both the key '2\.5'"),  # type: ignore[arg-type]
         ("\ud800", r"the text at \$ holds half of a surrogate pair; decode it with errors='replace'"),
         ({"n": 10**5000}, r"the whole number at \$\.n has too many digits"),
         (endless(), "it is nested too deeply, or contains itself"),
@@ -355,6 +358,11 @@ def test_what_json_cannot_hold_is_refused_with_type_and_place(value, message):
 
     assert caught.value.stage == "probe"
     assert isinstance(caught.value, (StageExecutionError, TypeError))
+
+
+@pytest.mark.parametrize("value", [{1: "a", 2: "b"}, {"1": {1: 1}}, {1.5: 1, "1": 1}, [1.0, 1e22, {"a": 10**30}]])
+def test_keys_that_are_no_text_are_kept_as_text_when_they_stay_apart(value):
+    assert OutputType().encode(value)
 
 
 json_values = st.recursive(

@@ -29,7 +29,7 @@ class NotEncodable(StageExecutionError, TypeError):
 def encode_json(value: Any, what: str = "the value", stage: str = "") -> bytes:
     """The value as JSON bytes; `what` begins the sentence of a refusal.
 
-    Raises: `NotEncodable` for types without a JSON form, NaN, infinities, lone surrogates and endless nesting.
+    Raises: `NotEncodable` for types without a JSON form, NaN, infinities, lone surrogates, endless nesting, and keys that are one in JSON.
     """
     if value is None:
         return b"null"
@@ -37,6 +37,8 @@ def encode_json(value: Any, what: str = "the value", stage: str = "") -> bytes:
         data = msgspec.json.encode(value, enc_hook=_to_json_type)
     except Exception as error:
         raise NotEncodable(stage, _why_not_encodable(value, what, error)) from error
+    if b"{" in data and len(_plain_again(data)) != len(data):  # of two equal keys only one would come back
+        _refuse_colliding_keys(value, what, stage)
     if b"null" in data:  # how msgspec writes NaN and the infinities, which would come back as None
         _refuse_hidden_nulls(value, what, stage)
     return data
@@ -222,6 +224,25 @@ def _parts(value: Any) -> Iterable[tuple[str, Any]]:
     if names is None:
         names = [field.name for field in getattr(type(value), "__attrs_attrs__", ())]
     return [(f".{name}", getattr(value, name)) for name in names if hasattr(value, name)]
+
+
+def _plain_again(data: bytes) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(data))
+
+
+def _refuse_colliding_keys(value: Any, what: str, stage: str) -> None:
+    pending = [("$", value)]
+    while pending:
+        path, current = pending.pop()
+        if isinstance(current, Mapping):
+            known: dict[str, Any] = {}
+            for key in current:
+                (text,) = msgspec.json.decode(msgspec.json.encode({key: None}, enc_hook=_to_json_type))
+                if text in known:
+                    same = f"{known[text]!r} and {key!r} at {path} are both the key {text!r} there, so one of their values would be lost"
+                    raise NotEncodable(stage, f"{what} cannot be kept as JSON: {same}; use text keys")
+                known[text] = key
+        pending += [(f"{path}{step}", part) for step, part in _parts(current)]
 
 
 def _refuse_hidden_nulls(value: Any, what: str, stage: str) -> None:
