@@ -346,6 +346,26 @@ async def test_a_crash_at_any_commit_on_every_store():
     assert survived > 20
 
 
+async def test_a_key_that_names_its_store_is_no_difference():
+    """Every store draws a name of its own, so a user's table, an output and an effect that hold keys look different in each."""
+
+    async def scenario(store: Any) -> None:
+        async def work(ctx: Any) -> Any:
+            ctx.transaction("INSERT INTO done VALUES (?)", (ctx.idempotency_key,))
+            return {"key": ctx.idempotency_key}
+
+        workflow = Workflow("docs")
+        workflow.add_stage("work", work)
+        async with Engine(store, [workflow]) as engine:
+            await ran(engine, "a")
+
+    def keys(store: Any) -> list[str]:
+        with closing(sqlite3.connect(store.path)) as connection:
+            return [key for (key,) in connection.execute("SELECT id FROM done")]
+
+    assert await crash_at_every_commit(scenario, schema="CREATE TABLE done (id TEXT)", effects=keys) > 3
+
+
 async def test_an_effect_that_happens_twice_is_found():
     """Here the stage writes past the engine: just what `ctx.transaction` is there to prevent."""
 

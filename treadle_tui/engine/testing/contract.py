@@ -1,7 +1,7 @@
 """What every store must do, as tests that anybody can run against a store of their own.
 
-The tests themselves are in `contract_items`, `contract_lists`, `contract_work` and `contract_people`; here is how they are
-collected and called.
+The tests themselves are in `contract_items`, `contract_lists`, `contract_work`, `contract_people` and `contract_history`; here is
+how they are collected and called.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OpenStore = Callable[[], AbstractAsyncContextManager[Any]]
 Check = Callable[[Any], Awaitable[None]]
 
 _checks: list[Check] = []
-_PARTS = [f"treadle_tui.engine.testing.contract_{part}" for part in ("items", "lists", "work", "people")]
+_PARTS = [f"treadle_tui.engine.testing.contract_{part}" for part in ("items", "lists", "work", "people", "history")]
 
 
 def every_store(check: Check) -> Check:

@@ -369,7 +369,21 @@ async def _outcome(store: Any, effects: Effects | None) -> dict[str, Any]:
     if effects is not None:
         answer = effects(store)
         found["effects"] = await answer if inspect.isawaitable(answer) else answer
-    return found
+    store_id = await store.change(lambda unit: unit.store_id, 0)
+    return {what: _without(value, store_id) for what, value in found.items()}
+
+
+def _without(value: Any, store_id: str) -> Any:
+    """The value as it would be in any store: every store has a name of its own, which is part of all idempotency keys."""
+    if isinstance(value, str):
+        return value.replace(store_id, "store")
+    if isinstance(value, Counter):
+        return Counter({_without(key, store_id): count for key, count in value.items()})
+    if isinstance(value, dict):
+        return {_without(key, store_id): _without(part, store_id) for key, part in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(_without(part, store_id) for part in value)
+    return value
 
 
 def _standing(status: Any) -> tuple[Any, ...]:
