@@ -423,6 +423,28 @@ def test_a_worker_of_this_host_is_dead_when_its_process_is_gone():
     assert Observer().dead([here]) == [1]
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="the system does not tell")
+def test_a_worker_whose_process_has_ended_and_was_not_looked_after_is_dead():
+    """As in a container whose first process looks after no children: a killed engine stays behind as a zombie."""
+    import socket
+    import subprocess
+    import sys
+    import time
+
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    here = worker(host=socket.gethostname(), pid=child.pid, pid_start=process_start(child.pid))
+    assert Observer().dead([here]) == []
+
+    child.kill()
+    deadline = time.monotonic() + 10
+    while process_is_alive(child.pid, here.pid_start) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+    assert child.returncode is None
+    assert Observer().dead([here]) == [1]
+    child.communicate()
+
+
 def test_an_engine_of_this_process_is_dead_when_it_was_let_go():
     import socket
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.work import check, counting, items, rows, with_table, worked_on
-from treadle_tui.engine import Engine, SqliteStateStore, StoreError
+from treadle_tui.engine import Engine, SqliteStateStore, StoreError, StoreLocked
+from treadle_tui.engine.store.sqlite.file_lock import FileLock
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be moved there")
 
@@ -150,6 +151,32 @@ def tidy_away(path: Path) -> None:
     if not lock.exists():
         pytest.skip("this SQLite needs no lock beside its own")
     lock.unlink()
+
+
+HOLDS = """
+import fcntl, os, signal, sys
+fcntl.flock(os.open(sys.argv[1], os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX)
+print("held", flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell who holds a lock")
+def test_a_process_that_was_stopped_while_it_was_writing_is_named(tmp_path):
+    lock = FileLock(tmp_path / "work.db-lock", 0o600)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDS, tmp_path / "work.db-lock"], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        os.waitid(os.P_PID, holder.pid, os.WSTOPPED | os.WNOWAIT)
+
+        with pytest.raises(StoreLocked, match=rf"process {holder.pid}, which is stopped, has been writing for .* end it"):
+            lock.acquire(0.01)
+    finally:
+        holder.kill()
+        holder.communicate()
+    lock.acquire(5)
+    lock.close()
 
 
 async def lock_of(store: SqliteStateStore) -> int:

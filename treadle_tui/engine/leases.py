@@ -48,7 +48,7 @@ def process_start(pid: int) -> str:
 
 
 def process_is_alive(pid: int, start: str) -> bool:
-    """Whether the process that began then still runs."""
+    """Whether the process that began then still runs; one that has ended and that nobody has asked how does not."""
     if pid == os.getpid():
         return not start or start == process_start(pid)
     try:
@@ -57,8 +57,19 @@ def process_is_alive(pid: int, start: str) -> bool:
         return False
     except OSError:
         pass  # it exists, and belongs to somebody else
+    if _has_ended(pid):
+        return False
     now = process_start(pid)
     return not start or not now or now == start
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether it is a zombie: killed, and its parent has not looked after it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] in ("Z", "X")
 
 
 class Observer:

@@ -37,6 +37,19 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
+def holder_of(descriptor: int) -> str:
+    """Who holds the lock on an open file, and whether it sleeps, where Linux tells: "process 123, which is stopped,"; else ""."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        inode = str(os.fstat(descriptor).st_ino)
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            if fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == inode:
+                pid = int(fields[4])
+                state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+                return f"process {pid}{', which is stopped,' if state in 'Tt' else ''}"
+    return ""
+
+
 LOCK_SECONDS = 30.0
 """How long a writer waits for the lock."""
 
@@ -69,7 +82,10 @@ class FileLock:
         pause = 0.0005
         while not self._try():
             if time.monotonic() >= deadline:
-                raise StoreLocked(f"another process has been writing for {seconds:g} seconds (lock file {self._path}); try again later")
+                raise StoreLocked(
+                    f"{holder_of(self._descriptor) or 'another process'} has been writing for {seconds:g} seconds"
+                    f" (lock file {self._path}); try again later, or end it"
+                )
             time.sleep(pause)
             pause = min(pause * 2, 0.02)
         if os.fstat(self._descriptor).st_nlink == 0:  # it was removed: others lock another file of that name
