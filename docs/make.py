@@ -1,12 +1,15 @@
 """Writes the pages that are made from the program itself, so that they cannot say anything else than it does.
 
-python docs/make.py     writes keys.md and settings.md beside this file
+python docs/make.py     writes keys.md, settings.md, verbs.md and events.md beside this file
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+
+import click
 
 from treadle_tui.cli.settings import FILE_NAME, SETTINGS, Setting
 from treadle_tui.cli.settings_files import shown
@@ -84,7 +87,76 @@ def _key(key: str) -> str:
     return f"`` {shown} ``" if shown == "`" else f"`{shown}`"
 
 
-PAGES: dict[str, Callable[[], str]] = {"keys.md": keys_page, "settings.md": settings_page}
+VERBS_HEAD = """# Verbs
+
+Each verb with what it takes. What they print with `--json`, and what the exit codes mean, is in [The command line](command-line.md).
+
+Before or behind every verb: `--db PATH`, `--workflows PATH`, `--as NAME`, and the settings that have an option.
+
+"""
+
+
+def verbs_page() -> str:
+    """docs/verbs.md."""
+    from treadle_tui.cli.main import command_line
+    from treadle_tui.cli.verbs import VERBS
+
+    root = click.Context(command_line, info_name="treadle-tui")
+    sections = []
+    for name in VERBS:
+        command = command_line.get_command(root, name)
+        assert command is not None
+        sections.append(_verb_section(name, command, click.Context(command, info_name=name, parent=root)))
+    return VERBS_HEAD + "\n".join(sections)
+
+
+def _verb_section(name: str, command: click.Command, context: click.Context) -> str:
+    import inspect
+
+    usage = " ".join(["treadle-tui", name, *command.collect_usage_pieces(context)])
+    about = inspect.cleandoc(command.help or "").replace("\b\n", "").replace("\f", "")
+    about = re.sub(r"(?m)^(\w+): +(\S.*?) {2,}(.*)$", r"- \1, \3: `\2`", about)  # commands in columns, as of `completion`
+    options = [parameter.get_help_record(context) for parameter in command.get_params(context) if isinstance(parameter, click.Option)]
+    lines = [f"| `{names.replace('|', chr(92) + '|')}` | {said.replace('|', chr(92) + '|')} |" for names, said in filter(None, options)]
+    table = ["", "| option | |", "|---|---|", *lines] if lines else []
+    return "\n".join([f"## `{name}`", "", f"`{usage}`", "", about, *table, ""])
+
+
+EVENTS_HEAD = """# Events
+
+Everything that happens is an event, written in the transaction of the change it tells. `treadle-tui events` prints them, `--json` one
+object per line; programs read them with `engine.events()`. Every event has `seq` (its place in the order of commits), `at` and `workflow`;
+of an item also `item_id`; of a stage also `stage`, `attempt`, and `subtask` when it is about one. An event with a `subtask` moves the
+subtask, not the stage.
+
+| event | own fields | state after it | says |
+|---|---|---|---|
+"""
+
+
+def events_page() -> str:
+    """docs/events.md."""
+    from treadle_tui.engine import events
+
+    bases = (events.Event, events.ItemEvent, events.StageEvent)
+    kinds = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, events.Event) and kind not in bases]
+    return EVENTS_HEAD + "".join(f"{_event_line(kind)}\n" for kind in kinds)
+
+
+def _event_line(kind: type) -> str:
+    import dataclasses
+
+    from treadle_tui.engine import events
+
+    base = next(base for base in (events.StageEvent, events.ItemEvent, events.Event) if issubclass(kind, base))
+    shared = {field.name for field in dataclasses.fields(base)}
+    own = [f"`{field.name}`" for field in dataclasses.fields(kind) if field.name not in shared]
+    state = events.STATE_AFTER.get(kind)
+    says = " ".join((kind.__doc__ or "").split())
+    return f"| `{kind.__name__}` | {', '.join(own)} | {state.value if state else ''} | {says} |"
+
+
+PAGES: dict[str, Callable[[], str]] = {"keys.md": keys_page, "settings.md": settings_page, "verbs.md": verbs_page, "events.md": events_page}
 
 
 def main() -> None:

@@ -57,6 +57,15 @@ def test_the_installed_program_finds_its_own_workflows(wheel: Path, tmp_path: Pa
     assert answer["problems"] == []
 
 
+def test_the_installed_program_copies_its_own_workflows(wheel: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(wheel)}
+    command = [sys.executable, "-m", "treadle_tui", "new", "ours", "--from", "documents", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+
+    names = {Path(name).name for name in json.loads(done.stdout)["files"]}
+    assert names == {path.name for path in (ROOT / "workflows").glob("_documents_*.py")} | {"_extras.py", "ours.py"}
+
+
 def test_nothing_but_the_program_is_in_the_wheel(wheel: Path) -> None:
     (archive,) = wheel.parent.glob("*.whl")
     names = [Path(name) for name in zipfile.ZipFile(archive).namelist()]

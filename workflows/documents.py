@@ -30,6 +30,7 @@ from treadle_tui.engine import (
     RetryBudget,
     ReviewData,
     ReviewPolicy,
+    Skipped,
     StageContext,
     StageExecutionError,
     StageOutcome,
@@ -167,10 +168,11 @@ def conversion_criteria(output: Markdown, pages: int, tables: int) -> list[Crite
 @documents.stage(
     concurrency=1,
     retry=RetryBudget(max_attempts=3, attempt_timeout=600.0, on_exhausted="escalate"),
-    skip_if=lambda item: not is_configured(),
 )
 def model(markdown: Markdown, ctx: StageContext) -> StageOutcome:
     """Has the configured language model mend the conversion; skipped, and nothing is missing, when none is configured."""
+    if not is_configured():
+        return Skipped("no language model is configured")
     try:
         said = ask(markdown.text, ctx.feedback.summary if ctx.feedback else "")
     except ModelFailed as error:

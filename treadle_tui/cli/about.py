@@ -108,7 +108,7 @@ def _kind(invocation: Invocation) -> str | None:
 def _workflow_line(workflow: Workflow, origin: str) -> tuple[str, str, str, str]:
     from treadle_tui.cli.source_items import source_usage
 
-    usage = f"add {workflow.name} {source_usage(workflow)}".strip() if workflow.source_function else "no source"
+    usage = f"add {workflow.name} {source_usage(workflow)}".strip() if workflow.source_function else f"add {workflow.name} ID..."
     return workflow.name, str(len(workflow.stages())), usage, origin
 
 
