@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from treadle_tui.board.dashboard import Notice
-from treadle_tui.board.plan_rows import plan_words
+from treadle_tui.board.plan_rows import confirmation_of, plan_words
 from treadle_tui.board.safe_text import safe_paragraphs
 from treadle_tui.board.standing import Phase
 from treadle_tui.engine.errors import WorkflowChanged
@@ -13,6 +13,7 @@ from treadle_tui.engine.migration import MigrationPlan
 
 if TYPE_CHECKING:
     from treadle_tui.engine.engine import Engine
+    from treadle_tui.screens.plan_screen import PlanScreen
     from treadle_tui.workbench import Workbench
 
 
@@ -48,16 +49,26 @@ class MigrationDesk:
             return
         await self._bench.push_screen(PlanScreen(plan, self._accept))
 
-    async def _accept(self, plan: MigrationPlan) -> MigrationPlan | None:
+    def _accept(self, screen: PlanScreen, plan: MigrationPlan) -> None:
+        if self._bench.may_change():
+            self._bench.work(self._ask_and_accept(screen, plan), "accept")
+
+    async def _ask_and_accept(self, screen: PlanScreen, plan: MigrationPlan) -> None:
+        from treadle_tui.screens.confirmation import Confirm
+
+        if not await self._bench.ask(Confirm(confirmation_of(plan))):
+            return
         try:
             await self._bench.host.call(lambda engine: engine.apply_migration(plan.workflow, plan))
         except WorkflowChanged:
             newer = (await self.plans()).get(plan.workflow)
             if newer is None:
                 raise
-            return newer
+            screen.show_newer(newer)
+            return
         self._bench.say(f"{plan.workflow}: accepted, its items run again")
-        return None
+        if screen.is_attached:
+            screen.dismiss()
 
     async def _show_problem(self, notice: Notice) -> None:
         from treadle_tui.screens.plan_screen import ProblemScreen

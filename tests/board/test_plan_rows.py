@@ -1,6 +1,6 @@
 """A migration plan as rows."""
 
-from treadle_tui.board.plan_rows import plan_lines, plan_words, question_words
+from treadle_tui.board.plan_rows import confirmation_of, plan_lines, plan_words
 from treadle_tui.engine.migration import Change, MigrationPlan
 
 PLAN = MigrationPlan(
@@ -34,7 +34,9 @@ def test_long_rows_are_broken_below_where_they_began() -> None:
 
 def test_the_words_count_what_waits() -> None:
     assert plan_words(PLAN) == "has changed: 2 stages, 1 of them must be accepted; 42 items wait"
-    assert "Move 42 items of papers" in question_words(PLAN)
+    assert confirmation_of(PLAN).title == "Move 42 items of papers into the workflow as it is now?"
+    assert confirmation_of(PLAN).typed_count == 42
+    assert confirmation_of(MigrationPlan("papers", items=20)).typed_count is None
 
 
 def test_an_empty_plan_says_so() -> None:

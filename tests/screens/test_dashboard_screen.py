@@ -10,6 +10,7 @@ from treadle_tui.board.filter_language import print_filter
 from treadle_tui.cli.loader import Problem
 from treadle_tui.engine import Engine, MemoryStateStore, Workflow
 from treadle_tui.screens.board_screen import BoardScreen
+from treadle_tui.screens.confirmation import Confirm
 from treadle_tui.screens.dashboard_screen import DashboardScreen
 from treadle_tui.screens.item_screen import ItemScreen
 from treadle_tui.screens.plan_screen import PlanScreen, ProblemScreen
@@ -189,10 +190,13 @@ async def test_a_changed_workflow_is_a_row_a_screen_and_a_question() -> None:
 
         await ui.press("y")  # nothing was asked yet
         await ui.press("a")
-        await ui.seen("Move 3 items of letters into the workflow as it is now? This cannot be taken back.")
+        await ui.shows(Confirm)
+        await ui.seen("Move 3 items of letters into the workflow as it is now?")
         await ui.press("n")
-        await ui.gone("This cannot be taken back.")
-        await ui.press("a", "y")
+        await ui.shows(PlanScreen)
+        await ui.press("a")
+        await ui.shows(Confirm)
+        await ui.press("y")
 
         await ui.shows(DashboardScreen)
         await ui.gone("must be accepted")
@@ -206,8 +210,10 @@ async def test_of_many_items_the_number_is_typed() -> None:
         await focus(ui, "notices")
         await ui.press("enter")
         await ui.shows(PlanScreen)
-        await ui.press("a", *"20", "enter")
-        await ui.seen("that is not 21; nothing was changed")
+        await ui.press("a")
+        await ui.shows(Confirm)
+        await ui.press(*"20", "enter")
+        await ui.shows(Confirm)
         await ui.press("backspace", "1", "enter")
         await ui.shows(DashboardScreen)
         await ui.gone("must be accepted")
@@ -221,7 +227,9 @@ async def test_a_plan_that_is_out_of_date_is_shown_again() -> None:
         await ui.press("enter")
         await ui.shows(PlanScreen)
         await ui.bench.host.call(lambda engine: engine.cancel("letter 0"))
-        await ui.press("a", "y")
+        await ui.press("a")
+        await ui.shows(Confirm)
+        await ui.press("y")
         await ui.seen("Something has happened since", "cancelled in 1, awaiting review in 1")
         await ui.press("escape")
         await ui.shows(DashboardScreen)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from treadle_tui.board.deed_words import MOST_UNTYPED, Confirmation
 from treadle_tui.board.outline import Span, Tone
 from treadle_tui.board.safe_text import fit, safe_line, width_of, wrap
 from treadle_tui.engine.migration import Change, MigrationPlan
 
 _WORDS: Mapping[str, str] = {"added": "new", "removed": "gone", "renamed": "renamed", "rewired": "order", "changed": "settings"}
-#: Above so many items the number is typed.
-TYPED_ABOVE = 20
 
 
 def plan_lines(plan: MigrationPlan, width: int) -> list[tuple[Span, ...]]:
@@ -41,9 +40,13 @@ def plan_words(plan: MigrationPlan) -> str:
     return f"has changed: {_count(stages, 'stage')}{must}; {_count(plan.items, 'item')} wait{'s' if plan.items == 1 else ''}"
 
 
-def question_words(plan: MigrationPlan) -> str:
+def confirmation_of(plan: MigrationPlan) -> Confirmation:
     """What is asked before a plan is accepted."""
-    return f"Move {_count(plan.items, 'item')} of {safe_line(plan.workflow)} into the workflow as it is now? This cannot be taken back."
+    return Confirmation(
+        f"Move {_count(plan.items, 'item')} of {plan.workflow} into the workflow as it is now?",
+        "What the plan says happens to all of them at once; this cannot be taken back.",
+        typed_count=plan.items if plan.items > MOST_UNTYPED else None,
+    )
 
 
 def _count(number: int, what: str) -> str:
