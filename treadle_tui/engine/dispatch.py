@@ -13,28 +13,20 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, is_straight, straight_result, upstream_by_name
 from treadle_tui.engine.attempt_pool import AttemptPool
 from treadle_tui.engine.clock import Clock, SystemClock, to_ms
-from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
-from treadle_tui.engine.errors import InvalidItem, StoreCorrupt, StoreError, WorkflowChanged
+from treadle_tui.engine.errors import StoreCorrupt, StoreError, WorkflowChanged
+from treadle_tui.engine.executing import Executor, Taken
 from treadle_tui.engine.leases import LeaseKeeper, Observer
-from treadle_tui.engine.record import Record
 from treadle_tui.engine.recording import Recorder, Trouble
-from treadle_tui.engine.review import ReviewDecision
 from treadle_tui.engine.rooms import Limits, StageLimit
-from treadle_tui.engine.runner.protocol import Runner, StageCall
+from treadle_tui.engine.runner.protocol import Runner
 from treadle_tui.engine.running import RunningAttempt
-from treadle_tui.engine.secrets import secret_texts
-from treadle_tui.engine.stage import StageContext
-from treadle_tui.engine.stage_definition import StageDefinition
-from treadle_tui.engine.store.results import Claim, Move, Result, Work
+from treadle_tui.engine.store.results import Claim, Move, Result
 from treadle_tui.engine.store.rows import Lease
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.verbs.clock_changes import SET_BACK_MS
-from treadle_tui.engine.store.views import attempt_record
-from treadle_tui.engine.workflow import Workflow
 
 log = logging.getLogger("treadle.engine")
 
@@ -42,26 +34,12 @@ T = TypeVar("T")
 
 STOP_SECONDS = 5.0
 """How long a stop waits for code that does not heed its cancellation; its lease is given back without it."""
-PROCESS_END_SECONDS = 8.0
-"""How long an attempt in a process of its own is waited for once its time is up: until after SIGKILL."""
 REAP_SECONDS = 2.0
 """How often an engine at work looks for workers that have died, in real time."""
 IDLE_LOOK_SECONDS = 10.0
 """How often an idle one does: somebody else may have died over work that this one could do."""
 REFUSED_PAUSE_SECONDS = 0.5
 """How long to wait before a store that refused to be asked for work is asked again."""
-
-
-class Taken(Record, frozen=True):
-    """A workflow an engine runs: its code, and its shape in the store."""
-
-    workflow: Workflow
-    shape: WorkflowShape
-    definitions: Mapping[int, StageDefinition]
-    """By stage number."""
-    names: Mapping[int, str]
-    origin: tuple[str, str] = ("", "")
-    """Module name and file of the workflow."""
 
 
 def condition_of(expression: str) -> Callable[[Mapping[str, Any]], bool]:
@@ -85,14 +63,11 @@ class Dispatcher:
     def __init__(self, store: TransactionalStore, clock: Clock, runner: Runner, concurrency: int) -> None:
         self.store = store
         self.clock = clock
-        self.runner = runner
+        self.executor = Executor(clock, runner, self.now)
         self.worker = 0
         """This engine's number in the store; 0 until it first claims."""
-        self.originals: dict[str, Any] = {}
-        """Items as they were submitted, for the small form."""
         self.trouble = Trouble()
         """What keeps the store from working."""
-        self.taken: dict[int, Taken] = {}
         self.superseded: set[str] = set()
         """Workflows that another engine has changed meanwhile: what runs of them is finished, nothing else is begun."""
         self.running: dict[Lease, RunningAttempt] = {}
@@ -105,8 +80,6 @@ class Dispatcher:
         self.latest = 0
         """The latest moment that this engine, or the store's newest event, knows of, in milliseconds by the clock."""
         self._claiming = asyncio.Lock()
-        self._straight: set[int] = set()
-        """Stages whose completed attempts nobody judges or reviews, and that have no time limit."""
         self._is_starved = False
         """Whether more may be ready than there was room for at the last claim."""
         self._leaves_results_behind = False
@@ -119,22 +92,18 @@ class Dispatcher:
 
     def take_up(self, taken: list[Taken]) -> None:
         """Run these workflows, besides those there are."""
-        self.taken |= {each.shape.id: each for each in taken}
+        self.executor.take_up(taken)
         self.superseded -= {each.workflow.name for each in taken}
         stages = [
             StageLimit(number, definition.concurrency, definition.tags) for each in taken for number, definition in each.definitions.items()
         ]
         tags = {tag: (limit.concurrency, limit.rate) for each in taken for tag, limit in each.workflow.limits.items()}
-        for each in taken:
-            for number, definition in each.definitions.items():
-                if is_straight(definition) and definition.retry.attempt_timeout is None:
-                    self._straight.add(number)
         self._limits.add(stages, tags)
 
     @property
     def current(self) -> list[Taken]:
         """The workflows this engine runs, as the store has them too."""
-        return [taken for taken in self.taken.values() if taken.workflow.name not in self.superseded]
+        return [taken for taken in self.executor.taken.values() if taken.workflow.name not in self.superseded]
 
     @property
     def stages(self) -> frozenset[int]:
@@ -169,7 +138,7 @@ class Dispatcher:
             log.warning("the event loop has not turned for half a second; it is in task %s", task.get_name())
             return
         claim = attempt.claim
-        name = self.taken[claim.workflow].names[claim.stage]
+        name = self.executor.taken[claim.workflow].names[claim.stage]
         message = (
             f"stage {name!r} of item {claim.item_id!r} blocks the event loop, so nothing else runs;"
             ' make it a plain function, or give it isolation="process"'
@@ -184,7 +153,7 @@ class Dispatcher:
 
         `waits_for_delays`: also wait, by the clock, for retries that are due later. `forever`: never end by itself.
         """
-        pool = AttemptPool(self._ended_result, self.recorder.ended)
+        pool = AttemptPool(self.executor.run, self.recorder.ended)
         wake = asyncio.Event()
         stop_ringing = self.store.news.ring(asyncio.get_running_loop(), wake)
         self._wakes.add(wake)
@@ -244,7 +213,7 @@ class Dispatcher:
         async with self._claiming:
             now = self.now()
             room = self._limits.room
-            if room <= 0 or not self.taken or self.trouble.holds_results:
+            if room <= 0 or not self.executor.taken or self.trouble.holds_results:
                 return []
             if not self.worker and not await self._is_anything_ready(item):
                 return []
@@ -317,7 +286,7 @@ class Dispatcher:
     def _expiry_is_possible(self) -> bool:
         return any(
             policy.expires_after is not None
-            for taken in self.taken.values()
+            for taken in self.executor.taken.values()
             for definition in taken.definitions.values()
             for policy in (definition.review, *([] if definition.each is None else [definition.each.review]))
         )
@@ -440,131 +409,14 @@ class Dispatcher:
     async def _run_alone(self, attempt: RunningAttempt) -> None:
         """One attempt that somebody waits for, from claim to record."""
         try:
-            result = await self._ended_result(attempt)
+            result = await self.executor.run(attempt)
             attempt.task = None
             await self.recorder.record(attempt, result)
         finally:
             self._are_recorded([attempt], True)
 
-    async def _ended_result(self, attempt: RunningAttempt) -> Result:
-        """How the attempt ended; nothing a user's code does gets past here."""
-        if attempt.is_called_off:  # before it was begun
-            return Result(move=Move.HAND_BACK)
-        try:
-            return await self._result(attempt)
-        except asyncio.CancelledError:
-            attempt.is_cancelled = True
-            return Result(move=Move.HAND_BACK)
-
     def _shapes_run(self) -> dict[int, WorkflowShape]:
         return {taken.shape.id: taken.shape for taken in self.current}
-
-    async def _result(self, attempt: RunningAttempt) -> Result:
-        claim = attempt.claim
-        taken = self.taken[claim.workflow]
-        definition = taken.definitions[claim.stage]
-        if definition.secrets:
-            attempt.secrets = set()
-        try:
-            ctx = self._context(attempt, taken, definition)
-        except Exception as error:  # the file holds something that cannot be what was written: this stage alone suffers for it
-            log.exception("what is stored for attempt %s cannot be read", claim.idempotency_key)
-            return Result(move=Move.FAIL, outcome="error", error=f"what is stored for it cannot be read: {error}; restore a backup")
-        item = None
-        try:
-            item = self._item(taken, claim)
-            if definition.secrets:
-                attempt.secrets |= secret_texts([decode_json(claim.item_data), ctx.upstream], definition.secrets)
-            call = StageCall(
-                definition=definition,
-                work=claim.work,
-                item=item,
-                ctx=ctx,
-                origin=taken.origin,
-                workflow=taken.workflow.name,
-                results={name: None if output is None else decode_json(output) for name, output in claim.results.items()},
-            )
-            if claim.stage not in self._straight or claim.work is not Work.STAGE:
-                return await self._within_time(attempt, self._resolution(attempt, ctx, item), call)
-            outcome = await self.runner.run(call)
-            return straight_result(definition, ctx, outcome) or await self._resolution(attempt, ctx, item).of_outcome(outcome)
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
-        except BaseException as error:  # whatever a user's code raises is a failed attempt
-            if not isinstance(error, AttemptTimedOut):
-                log.info("attempt %s failed", claim.idempotency_key, exc_info=error)
-            return self._resolution(attempt, ctx, item).of_error(error)
-
-    def _resolution(self, attempt: RunningAttempt, ctx: StageContext, item: Any) -> Resolution:
-        taken = self.taken[attempt.claim.workflow]
-        definition = taken.definitions[attempt.claim.stage]
-        resolution = Resolution(definition, attempt.claim, taken.workflow.name, ctx, item, attempt.secrets)
-        resolution.claim_now = self.now()
-        return resolution
-
-    async def _within_time(self, attempt: RunningAttempt, resolution: Resolution, call: StageCall) -> Result:
-        seconds = resolution.budget.attempt_timeout
-        if seconds is None:
-            return await self._called_and_judged(resolution, call)
-        working = asyncio.create_task(self._called_and_judged(resolution, call), name=f"timed {call.definition.name}")
-        limit = asyncio.create_task(self.clock.sleep(seconds), name="treadle attempt timeout")
-        # A stage that blocks the loop is still named: the attempt's task is the one that works.
-        outer, attempt.task = attempt.task, working  # type: ignore[assignment]
-        try:
-            await asyncio.wait({working, limit}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return await working
-            attempt.is_cancelled = True
-            working.cancel()
-            # A process of its own is surely ended, so the next attempt is never beside it; a thread cannot be.
-            await asyncio.wait({working}, timeout=PROCESS_END_SECONDS if call.definition.isolation else 1.0)
-            if working.done() and not working.cancelled() and working.exception() is not None:
-                log.info("attempt %s ended after its time", attempt.claim.idempotency_key, exc_info=working.exception())
-            raise AttemptTimedOut(f"the attempt took longer than {seconds:g} seconds")
-        finally:
-            attempt.task = outer
-            limit.cancel()
-            working.cancel()
-
-    async def _called_and_judged(self, resolution: Resolution, call: StageCall) -> Result:
-        outcome = await self.runner.run(call)
-        resolution.claim_now = self.now()
-        return await resolution.of_outcome(outcome)
-
-    def _item(self, taken: Taken, claim: Claim) -> Any:
-        if claim.item_id in self.originals and taken.workflow.item_type.annotation is None:
-            return self.originals[claim.item_id]
-        try:
-            return taken.workflow.item_type.decode(claim.item_data)
-        except InvalidItem as error:
-            raise InvalidItem(f"{error}; the stored item no longer fits its type") from error
-
-    def _context(self, attempt: RunningAttempt, taken: Taken, definition: StageDefinition) -> StageContext:
-        claim = attempt.claim
-        decisions: dict[str, ReviewDecision] = {}
-        for stage, stored in claim.decisions.items():
-            decision = decision_from_json(dict(stored))
-            if decision is not None:
-                decisions[taken.names[stage]] = decision
-        each = definition.each
-        budget = each.retry if claim.work is Work.SUBTASK and each is not None else definition.retry
-        return StageContext(
-            item_id=claim.item_id,
-            stage_name=definition.name,
-            workflow=taken.workflow.name,
-            attempt=claim.attempt,
-            max_attempts=budget.max_attempts + claim.extra,
-            subtask=claim.subtask,
-            subtask_metadata=claim.metadata,
-            feedback=feedback_from_json(dict(claim.feedback)) if claim.feedback else None,
-            previous_attempts=[attempt_record(each) for each in claim.previous] if claim.previous else (),
-            upstream=definition.upstream_view(upstream_by_name(claim, taken.names)) if definition.depends_on else None,
-            values={stage: decision.values for stage, decision in decisions.items() if decision.values} if decisions else None,
-            decisions=decisions,
-            idempotency_key=claim.idempotency_key,
-            services=attempt,
-            sleep=self.clock.sleep,
-        )
 
     def call_off(self, leases: Iterable[Lease]) -> None:
         """A person called off work: interrupt what of it runs here; its results change nothing."""

@@ -16,7 +16,7 @@ import msgspec
 
 from treadle_tui.engine.clock import Clock, SystemClock, to_ms
 from treadle_tui.engine.codec import decision_to_json, encode_json
-from treadle_tui.engine.dispatch import Dispatcher, Taken, condition_of
+from treadle_tui.engine.dispatch import Dispatcher, condition_of
 from treadle_tui.engine.errors import (
     DuplicateStage,
     InvalidDecision,
@@ -31,6 +31,7 @@ from treadle_tui.engine.errors import (
     nearest,
 )
 from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.executing import Taken
 from treadle_tui.engine.history import STATISTICS_RUNS, RunCache, Runs, estimate, statistics_of
 from treadle_tui.engine.housekeeping import Housekeeper
 from treadle_tui.engine.migration import MigrationPlan
@@ -172,7 +173,7 @@ class Engine:
     def _taken(self, workflow: Workflow | str) -> Taken:
         name = self._workflow(workflow).name
         self._check_runs(name)
-        for taken in self._dispatcher.taken.values():
+        for taken in self._dispatcher.executor.taken.values():
             if taken.workflow.name == name:
                 return taken
         raise InvalidDefinition(f"the engine is not open, so workflow {name!r} cannot be used; use `async with Engine(…)`")
@@ -247,7 +248,7 @@ class Engine:
 
     def keep_original(self, item_id: str, item: Any) -> None:
         """Give stages this object instead of the stored copy, when the workflow has no item type."""
-        self._dispatcher.originals[item_id] = item
+        self._dispatcher.executor.originals[item_id] = item
 
     # --- running ----------------------------------------------------------------------------------------------------
 

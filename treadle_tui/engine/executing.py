@@ -1,0 +1,188 @@
+"""Runs one claimed attempt: what its code is told, calling it within its time, and the result that follows from what it answered.
+
+Knows nothing of stores, limits and drives. The steps themselves are in `attempt`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, is_straight, straight_result, upstream_by_name
+from treadle_tui.engine.clock import Clock
+from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
+from treadle_tui.engine.errors import InvalidItem
+from treadle_tui.engine.record import Record
+from treadle_tui.engine.review import ReviewDecision
+from treadle_tui.engine.runner.protocol import Runner, StageCall
+from treadle_tui.engine.running import RunningAttempt
+from treadle_tui.engine.secrets import secret_texts
+from treadle_tui.engine.stage import StageContext
+from treadle_tui.engine.stage_definition import StageDefinition
+from treadle_tui.engine.store.results import Claim, Move, Result, Work
+from treadle_tui.engine.store.shape import WorkflowShape
+from treadle_tui.engine.store.views import attempt_record
+from treadle_tui.engine.workflow import Workflow
+
+log = logging.getLogger("treadle.engine")
+
+PROCESS_END_SECONDS = 8.0
+"""How long an attempt in a process of its own is waited for once its time is up: until after SIGKILL."""
+
+
+class Taken(Record, frozen=True):
+    """A workflow an engine runs: its code, and its shape in the store."""
+
+    workflow: Workflow
+    shape: WorkflowShape
+    definitions: Mapping[int, StageDefinition]
+    """By stage number."""
+    names: Mapping[int, str]
+    origin: tuple[str, str] = ("", "")
+    """Module name and file of the workflow."""
+
+
+class Executor:
+    """Runs the attempts of one engine's workflows. Belongs to one event loop."""
+
+    def __init__(self, clock: Clock, runner: Runner, now: Callable[[], int]) -> None:
+        """`now` gives milliseconds by the clock."""
+        self.originals: dict[str, Any] = {}
+        """Items as they were submitted, for the small form."""
+        self.taken: dict[int, Taken] = {}
+        """The workflows, by their number in the store."""
+        self._clock = clock
+        self._runner = runner
+        self._now = now
+        self._straight: set[int] = set()
+        """Stages whose completed attempts nobody judges or reviews, and that have no time limit."""
+
+    def take_up(self, taken: Iterable[Taken]) -> None:
+        """Know these workflows as well, or anew."""
+        for each in taken:
+            self.taken[each.shape.id] = each
+            self._straight.difference_update(each.definitions)
+            self._straight.update(
+                number
+                for number, definition in each.definitions.items()
+                if is_straight(definition) and definition.retry.attempt_timeout is None
+            )
+
+    async def run(self, attempt: RunningAttempt) -> Result:
+        """How the attempt ended; nothing a user's code does gets past here."""
+        if attempt.is_called_off:  # before it was begun
+            return Result(move=Move.HAND_BACK)
+        try:
+            return await self._result(attempt)
+        except asyncio.CancelledError:
+            attempt.is_cancelled = True
+            return Result(move=Move.HAND_BACK)
+
+    async def _result(self, attempt: RunningAttempt) -> Result:
+        claim = attempt.claim
+        taken = self.taken[claim.workflow]
+        definition = taken.definitions[claim.stage]
+        if definition.secrets:
+            attempt.secrets = set()
+        try:
+            ctx = self._context(attempt, taken, definition)
+        except Exception as error:  # the file holds something that cannot be what was written: this stage alone suffers for it
+            log.exception("what is stored for attempt %s cannot be read", claim.idempotency_key)
+            return Result(move=Move.FAIL, outcome="error", error=f"what is stored for it cannot be read: {error}; restore a backup")
+        item = None
+        try:
+            item = self._item(taken, claim)
+            if definition.secrets:
+                attempt.secrets |= secret_texts([decode_json(claim.item_data), ctx.upstream], definition.secrets)
+            call = StageCall(
+                definition=definition,
+                work=claim.work,
+                item=item,
+                ctx=ctx,
+                origin=taken.origin,
+                workflow=taken.workflow.name,
+                results={name: None if output is None else decode_json(output) for name, output in claim.results.items()},
+            )
+            if claim.stage not in self._straight or claim.work is not Work.STAGE:
+                return await self._within_time(attempt, self._resolution(attempt, ctx, item), call)
+            outcome = await self._runner.run(call)
+            return straight_result(definition, ctx, outcome) or await self._resolution(attempt, ctx, item).of_outcome(outcome)
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:  # whatever a user's code raises is a failed attempt
+            if not isinstance(error, AttemptTimedOut):
+                log.info("attempt %s failed", claim.idempotency_key, exc_info=error)
+            return self._resolution(attempt, ctx, item).of_error(error)
+
+    def _resolution(self, attempt: RunningAttempt, ctx: StageContext, item: Any) -> Resolution:
+        taken = self.taken[attempt.claim.workflow]
+        definition = taken.definitions[attempt.claim.stage]
+        resolution = Resolution(definition, attempt.claim, taken.workflow.name, ctx, item, attempt.secrets)
+        resolution.claim_now = self._now()
+        return resolution
+
+    async def _within_time(self, attempt: RunningAttempt, resolution: Resolution, call: StageCall) -> Result:
+        seconds = resolution.budget.attempt_timeout
+        if seconds is None:
+            return await self._called_and_judged(resolution, call)
+        working = asyncio.create_task(self._called_and_judged(resolution, call), name=f"timed {call.definition.name}")
+        limit = asyncio.create_task(self._clock.sleep(seconds), name="treadle attempt timeout")
+        # A stage that blocks the loop is still named: the attempt's task is the one that works.
+        outer, attempt.task = attempt.task, working  # type: ignore[assignment]
+        try:
+            await asyncio.wait({working, limit}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return await working
+            attempt.is_cancelled = True
+            working.cancel()
+            # A process of its own is surely ended, so the next attempt is never beside it; a thread cannot be.
+            await asyncio.wait({working}, timeout=PROCESS_END_SECONDS if call.definition.isolation else 1.0)
+            if working.done() and not working.cancelled() and working.exception() is not None:
+                log.info("attempt %s ended after its time", attempt.claim.idempotency_key, exc_info=working.exception())
+            raise AttemptTimedOut(f"the attempt took longer than {seconds:g} seconds")
+        finally:
+            attempt.task = outer
+            limit.cancel()
+            working.cancel()
+
+    async def _called_and_judged(self, resolution: Resolution, call: StageCall) -> Result:
+        outcome = await self._runner.run(call)
+        resolution.claim_now = self._now()
+        return await resolution.of_outcome(outcome)
+
+    def _item(self, taken: Taken, claim: Claim) -> Any:
+        if claim.item_id in self.originals and taken.workflow.item_type.annotation is None:
+            return self.originals[claim.item_id]
+        try:
+            return taken.workflow.item_type.decode(claim.item_data)
+        except InvalidItem as error:
+            raise InvalidItem(f"{error}; the stored item no longer fits its type") from error
+
+    def _context(self, attempt: RunningAttempt, taken: Taken, definition: StageDefinition) -> StageContext:
+        claim = attempt.claim
+        decisions: dict[str, ReviewDecision] = {}
+        for stage, stored in claim.decisions.items():
+            decision = decision_from_json(dict(stored))
+            if decision is not None:
+                decisions[taken.names[stage]] = decision
+        each = definition.each
+        budget = each.retry if claim.work is Work.SUBTASK and each is not None else definition.retry
+        return StageContext(
+            item_id=claim.item_id,
+            stage_name=definition.name,
+            workflow=taken.workflow.name,
+            attempt=claim.attempt,
+            max_attempts=budget.max_attempts + claim.extra,
+            subtask=claim.subtask,
+            subtask_metadata=claim.metadata,
+            feedback=feedback_from_json(dict(claim.feedback)) if claim.feedback else None,
+            previous_attempts=[attempt_record(each) for each in claim.previous] if claim.previous else (),
+            upstream=definition.upstream_view(upstream_by_name(claim, taken.names)) if definition.depends_on else None,
+            values={stage: decision.values for stage, decision in decisions.items() if decision.values} if decisions else None,
+            decisions=decisions,
+            idempotency_key=claim.idempotency_key,
+            services=attempt,
+            sleep=self._clock.sleep,
+        )
