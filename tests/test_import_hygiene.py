@@ -44,6 +44,19 @@ def test_importing_the_engine_imports_no_screen() -> None:
     assert of_packages(imported_by(code), HEAVY | {"rich", "click"}) == set()
 
 
+def test_what_a_program_imports_of_the_engine_brings_along_nothing_it_may_never_need() -> None:
+    """Values are records (`engine/record.py`): a dataclass takes half a millisecond to make. The rest is imported where it is used."""
+    ordinary = "from treadle_tui.engine import Engine, SqliteStateStore, Workflow, NeedsReview, ReviewData"
+    beside = "import aiosqlite, msgspec, sys; before = set(sys.modules)"
+
+    modules = imported_by(f"{beside}; {ordinary}; print('@' + ' '.join(set(sys.modules) - before))")
+
+    seldom = {"dataclasses", "json", "statistics", "random", "tempfile", "shutil", "hashlib", "difflib", "fractions", "tomllib", "http"}
+    assert of_packages(modules, seldom | HEAVY) == set()
+    parts = {"definition", "definition_stages", "expressions", "placeholders", "commands", "http_calls", "testing", "runner.process"}
+    assert modules & {f"treadle_tui.engine.{part}" for part in parts} == set()
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
 def test_help_imports_little_more_than_click(arguments: list[str]) -> None:
     assert of_packages(imported_by(RUN.format(arguments=arguments)), NOT_FOR_HELP) == set()

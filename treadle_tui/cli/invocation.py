@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,20 +24,20 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass
 class Invocation:
     """One call of the command line."""
 
-    start_screen: StartScreen | None = None
-    """Starts the full screen and returns the exit code; handed in from above, so that no verb can import a screen."""
-    db: str | None = None
-    workflow_places: tuple[str, ...] = ()
-    reviewer_option: str | None = None
-    setting_options: dict[str, str] = field(default_factory=dict)
-    """Values of settings that were given on the command line, by name."""
-    _settings: LoadedSettings | None = None
-    attachment: str = "run"
-    """What the full screen may do with the database: `run` stages, `decide`, or only `read`."""
+    def __init__(self, start_screen: StartScreen | None = None) -> None:
+        self.start_screen = start_screen
+        """Starts the full screen and returns the exit code; handed in from above, so that no verb can import a screen."""
+        self.db: str | None = None
+        self.workflow_places: tuple[str, ...] = ()
+        self.reviewer_option: str | None = None
+        self.setting_options: dict[str, str] = {}
+        """Values of settings that were given on the command line, by name."""
+        self._settings: LoadedSettings | None = None
+        self.attachment = "run"
+        """What the full screen may do with the database: `run` stages, `decide`, or only `read`."""
 
     @property
     def named_database(self) -> Path | None:

@@ -50,9 +50,8 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in table:
         row[:last] = [shorten(cell, COLUMN_LIMIT) for cell in row[:last]]
     widths = [max(width_of(row[column]) for row in table) for column in range(last)]
-    for row in table:
-        padded = [fit(cell, width) for cell, width in zip(row, widths, strict=False)]
-        sys.stdout.write("  ".join([*padded, row[last]]).rstrip() + "\n")
+    lines = ("  ".join([*map(fit, row, widths), row[last]]).rstrip() + "\n" for row in table)
+    sys.stdout.write("".join(lines))
 
 
 def say_facts(facts: Iterable[tuple[str, str]]) -> None:

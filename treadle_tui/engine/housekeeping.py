@@ -9,7 +9,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from treadle_tui.engine.errors import StoreCorrupt, StoreError
 from treadle_tui.engine.retention import Retention, Tidied
@@ -28,8 +29,7 @@ SPARE_PAGES = 1024
 """Free pages a file keeps for what comes next (4 MiB); it is made smaller once a quarter of its size is free besides."""
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(msgspec.Struct):
     """Where the housekeeping of one workflow stands."""
 
     policy: Retention

@@ -6,16 +6,17 @@ together stays true; what still runs, waits or failed lately keeps all that its 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from msgspec.structs import replace
+
 from treadle_tui.engine.errors import InvalidDefinition
+from treadle_tui.engine.record import Record
 
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Record, frozen=True):
     """What of a workflow is kept. Days by the engine's clock; None keeps all; with both, what either would drop is dropped."""
 
     events_days: float | None = None
@@ -36,18 +37,18 @@ class Retention:
     """So many of the newest finished items are kept."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            least = 1 if field.name == "attempts_count" else 0
-            is_number = isinstance(value, int if field.name.endswith("_count") else (int, float)) and not isinstance(value, bool)
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            least = 1 if name == "attempts_count" else 0
+            is_number = isinstance(value, int if name.endswith("_count") else (int, float)) and not isinstance(value, bool)
             if value is not None and not (is_number and least <= value < 10**12):
-                kind = "a whole number" if field.name.endswith("_count") else "a number of days"
-                raise InvalidDefinition(f"retention: {field.name}={value!r} must be {kind}, {least} or more, or None to keep all")
+                kind = "a whole number" if name.endswith("_count") else "a number of days"
+                raise InvalidDefinition(f"retention: {name}={value!r} must be {kind}, {least} or more, or None to keep all")
 
     @property
     def keeps_everything(self) -> bool:
         """Whether nothing is ever dropped."""
-        return all(getattr(self, field.name) is None for field in fields(self))
+        return all(getattr(self, name) is None for name in self.__struct_fields__)
 
     def changed(self, **values: Any) -> Retention:
         """With other values. Raises: `InvalidDefinition`."""
@@ -55,7 +56,7 @@ class Retention:
 
     def as_dict(self) -> dict[str, float | int]:
         """The limits there are, by name."""
-        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
 
 
 def moment_before(days: float | None, now: int) -> int:
@@ -63,8 +64,7 @@ def moment_before(days: float | None, now: int) -> int:
     return 0 if days is None else now - int(days * DAY_MS)
 
 
-@dataclass(frozen=True, slots=True)
-class Tidied:
+class Tidied(Record, frozen=True):
     """What one tidying has dropped."""
 
     events: int = 0
@@ -76,7 +76,7 @@ class Tidied:
     """Pages given back to the file system."""
 
     def __add__(self, other: Tidied) -> Tidied:
-        return Tidied(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+        return Tidied(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
     @property
     def is_nothing(self) -> bool:

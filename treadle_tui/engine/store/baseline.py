@@ -6,11 +6,11 @@ states, times as differences.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.states import ItemState, StageState
 from treadle_tui.engine.store.item_fold import ItemFold, Standing
 from treadle_tui.engine.store.rows import STATE_NUMBER, STATES
@@ -30,16 +30,15 @@ class BaselineRow(NamedTuple):
     fold: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ItemBaseline:
+class ItemBaseline(Record, frozen=True):
     """The baseline of one item, for who folds events."""
 
     item_id: str
     workflow: str
     seq: int
-    stages: dict[str, StageState] = field(default_factory=dict)
+    stages: dict[str, StageState] = msgspec.field(default_factory=dict)
     """Of the stages something had happened to."""
-    subtasks: dict[str, dict[str, StageState]] = field(default_factory=dict)
+    subtasks: dict[str, dict[str, StageState]] = msgspec.field(default_factory=dict)
     untouched: StageState = StageState.PENDING
     """The state of the other stages."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.retention import Retention
 from treadle_tui.engine.store.baseline import BaselineRow, ItemBaseline, unpacked
 from treadle_tui.engine.store.retention_rows import ALL_WORKFLOWS
@@ -18,8 +18,7 @@ from treadle_tui.engine.store.verbs.retaining import Progress
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class KeepFrom:
+class KeepFrom(Record, frozen=True):
     """The first ones that are kept because of their number; 0 where the number does not matter."""
 
     event: int = 0
@@ -30,8 +29,7 @@ class KeepFrom:
     """An item's key."""
 
 
-@dataclass(frozen=True, slots=True)
-class FreeRoom:
+class FreeRoom(Record, frozen=True):
     """How much of the file is not in use."""
 
     pages: int = 0

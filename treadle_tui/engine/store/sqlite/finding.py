@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
+
+from treadle_tui.engine.record import Record
 
 
 class Repair(str, Enum):
@@ -30,8 +33,7 @@ class Repair(str, Enum):
     MODES = "give the files beside it its permissions"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Record, frozen=True):
     """One thing that was found."""
 
     kind: str
@@ -44,12 +46,11 @@ class Finding:
     """How many rows it is about."""
 
 
-@dataclass(slots=True)
-class Examination:
+class Examination(msgspec.Struct):
     """Everything that was found."""
 
-    findings: list[Finding] = field(default_factory=list)
-    facts: dict[str, str | int | None] = field(default_factory=dict)
+    findings: list[Finding] = msgspec.field(default_factory=list)
+    facts: dict[str, str | int | None] = msgspec.field(default_factory=dict)
     """Sizes, versions and modes, by name."""
 
     @property

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import takewhile
 
 from treadle_tui.engine.codec import decode_json, encode_json
 from treadle_tui.engine.errors import InvalidDefinition, InvalidTransition, nearest
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.retention import Retention, Tidied, moment_before
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.store.baseline import BaselineRow, packed, unpacked
@@ -51,8 +51,7 @@ def policies(unit: Unit) -> dict[int, Retention]:
     return {workflow: Retention(**decode_json(policy)) for workflow, policy in unit.retention.policies().items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Record, frozen=True):
     """How far a tidying has come."""
 
     tidied: Tidied
