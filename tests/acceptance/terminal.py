@@ -18,6 +18,7 @@ import time
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _SEQUENCE = re.compile(
     r"\x1b\[([0-9;:?<=>!]*)[ -/]*([@-~])"  # CSI
@@ -108,12 +109,15 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str], columns: int = 120, rows: int = 40) -> None:
         self.screen = Screen(columns, rows)
+        self.written = ""
+        """Everything that was written to it, sequences and all."""
         self._descriptor, inside = pty.openpty()
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        without_a_size = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self._process = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, "TERM": "xterm-256color", **environment},
+            env={**without_a_size, "TERM": "xterm-256color", **environment},
             stdin=inside,
             stdout=inside,
             stderr=inside,
@@ -141,7 +145,9 @@ class Terminal:
             data = os.read(self._descriptor, 1 << 16)
         except OSError:  # the program has ended, and its side is closed
             return False
-        self.screen.feed(data.decode(errors="replace"))
+        text = data.decode(errors="replace")
+        self.written += text
+        self.screen.feed(text)
         return bool(data)
 
     def wait_for(self, pattern: str, seconds: float = 30.0) -> str:
@@ -153,6 +159,16 @@ class Terminal:
                 return found[0]
             assert time.monotonic() < deadline, f"{pattern!r} did not appear; the screen is:\n{self.screen}"
             assert self.read() or self.exit_code() is None, f"the program ended before {pattern!r} appeared; the screen is:\n{self.screen}"
+
+    def settings(self) -> list[Any]:
+        """What the terminal does with what is typed: echo, line by line, and so on."""
+        return termios.tcgetattr(self._descriptor)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give it another size, and tell the program."""
+        self.screen = Screen(columns, rows)
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._process.send_signal(signal.SIGWINCH)
 
     def exit_code(self) -> int | None:
         """What the program ended with; None while it runs, negative when a signal ended it."""
