@@ -95,6 +95,8 @@ def test_a_review_survives_a_kill_and_is_decided_by_keyboard_after_a_new_start(
         terminal.wait_for("Nothing to do yet")
         terminal.wait_for("○ idle")
         terminal.press("n")
+        terminal.wait_for("▸ documents")
+        terminal.press("\x1b[B")
         terminal.wait_for("▸ licences")
         terminal.press("site-packages\r")
         terminal.wait_for(r"copyleft 1\.0 .*◆ \?")

@@ -131,8 +131,9 @@ async def running(
     app_type: type[TreadleApp] = TreadleApp,
     settings: LoadedSettings | None = None,
     attachment: Attachment = Attachment.RUN,
+    db: Path | None = None,
 ) -> AsyncIterator[Driver]:
-    """The program on a store in memory, its engine running, with `items` submitted to the first workflow.
+    """The program on a store in memory, or on the file `db`, its engine running, with `items` submitted to the first workflow.
 
     Decisions are sent at once unless the settings say otherwise.
     """
@@ -142,7 +143,14 @@ async def running(
     async def open_store() -> Any:
         return store
 
-    app = app_type(Path("work.db"), Found(workflows, problems), "ana", settings=settings, open_store=open_store, attachment=attachment)
+    app = app_type(
+        db or Path("work.db"),
+        Found(workflows, problems),
+        "ana",
+        settings=settings,
+        open_store=None if db else open_store,
+        attachment=attachment,
+    )
     app.board_screen._now = cast("Callable[[], float]", iter(range(10**9)).__next__)  # a second between any two keys: none is a slip
     async with app.run_test(size=size, notifications=True) as pilot:
         driver = Driver(app, pilot)

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from tests.screens.driving import Driver, Found, Gate, running
 from tests.screens.papers import WAITING, Paper, papers
-from treadle_tui.board.standing import Phase
+from treadle_tui.board.standing import Phase, Standing
 from treadle_tui.engine import Engine, MemoryStateStore
 from treadle_tui.full_screen import TreadleApp
 from treadle_tui.screens.item_screen import ItemScreen
@@ -142,3 +142,29 @@ async def test_every_theme_draws_every_screen(theme: str) -> None:
         await ui.seen("publish one?")
         await ui.press("x")
         await ui.seen("too short")
+
+
+async def test_a_database_that_disappears_is_a_sentence_and_the_program_ends_in_order(tmp_path: Path) -> None:
+    db = tmp_path / "work.db"
+    async with running(papers(), items=[Paper("one")], db=db, size=(140, 30)) as ui:
+        await ui.seen(WAITING)
+        remove(db)
+        await ui.press("]", "a")
+        await ui.seen("work.db is gone", "put it back", WAITING)
+        assert "Traceback" not in ui.text
+
+        await ui.press("q")
+        await ui.until(lambda: ui.app.return_code is not None)
+        assert ui.app.return_code == 0
+
+
+def remove(db: Path) -> None:
+    for path in db.parent.glob(f"{db.name}*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("width", [60, 140])
+async def test_trouble_of_the_engine_is_a_sentence_that_leaves_the_header_its_place(width: int) -> None:
+    async with running(papers(), size=(width, 24)) as ui:
+        ui.app.main_screens.state(standing=Standing(Phase.RUNNING, "the disk is full, so nothing is recorded; make room there"))
+        await ui.seen("treadle", "! in trouble", "the disk is full, so nothing is recorded")

@@ -197,7 +197,7 @@ class BoardHeader(Widget):
     def _engine_piece(self) -> Piece:
         standing = self.standing
         if standing.phase is Phase.RUNNING and standing.words:
-            return f"! {safe_line(standing.words)}", self._style("trouble")
+            return "! in trouble", self._style("trouble")
         if standing.phase is Phase.RUNNING:
             sign = _RUNNING_FRAMES[self._frame] if self.is_animated else "○"
             return (f"{sign} running", self._style("running")) if self.is_animated else (f"{sign} idle", self._style("quiet"))
@@ -209,7 +209,7 @@ class BoardHeader(Widget):
 
     def _totals_line(self) -> Strip:
         width = self.size.width
-        if self.standing.is_failed:
+        if self.standing.words:
             key = key_of(self.screen, "app.restart")
             remedy: list[Piece] = [(f" · {key} starts it again  ", self._style("quiet"))] if key else []
             return line_of([(f"  {safe_line(self.standing.words)}", self._style("trouble"))], remedy, width, self.rich_style)
