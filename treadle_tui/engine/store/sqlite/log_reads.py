@@ -45,6 +45,16 @@ _LATEST = (
     " ORDER BY e.item, e.seq"
 )
 
+_NEXT_KEY = "(SELECT key FROM treadle_items WHERE key >= (low + high) / 2 ORDER BY key LIMIT 1)"
+_WAS_THERE = f"coalesce((SELECT seq FROM treadle_events WHERE item = {_NEXT_KEY} AND kind = {ADDED}), 0) <= ?1"
+_LAST_KEY = (
+    "WITH RECURSIVE half (low, high) AS ("
+    "SELECT coalesce((SELECT min(key) FROM treadle_items), 1), coalesce((SELECT max(key) FROM treadle_items), 0) + 1 UNION ALL"
+    f" SELECT CASE WHEN {_WAS_THERE} THEN {_NEXT_KEY} + 1 ELSE low END, CASE WHEN {_WAS_THERE} THEN high ELSE (low + high) / 2 END"
+    " FROM half WHERE low < high) SELECT max(low) - 1 FROM half"
+)
+"""Keys grow as `seq` does, so it is found by halving; an item without its first event is older than what is kept."""
+
 
 class SqliteLogReads:
     """The reads of `LogReads`, over a `Reader`."""
@@ -232,21 +242,8 @@ class SqliteLogReads:
         return int(rows[0][0])
 
     async def _last_key_at(self, seq: int) -> int:
-        """The key of the last item that had been added by then; keys grow as `seq` does, so it is found by halving."""
-        rows = await self._reader.fetch("SELECT coalesce(min(key), 1), coalesce(max(key), 0) FROM treadle_items")
-        low, high = rows[0][0], rows[0][1] + 1
-        while low < high:
-            middle = (low + high) // 2
-            found = await self._reader.fetch(
-                "SELECT i.key, e.seq FROM (SELECT key FROM treadle_items WHERE key >= ? ORDER BY key LIMIT 1) i"
-                " LEFT JOIN treadle_events e ON e.item = i.key AND e.kind = ?",
-                (middle, ADDED),
-            )
-            if found and (found[0][1] is None or found[0][1] <= seq):  # without its first event it is older than what is kept
-                low = found[0][0] + 1
-            else:
-                high = middle
-        return int(low) - 1
+        """The key of the last item that had been added by then."""
+        return int((await self._reader.fetch(_LAST_KEY, (seq,)))[0][0])
 
     async def page_at(self, seq: int, *, workflow: str | None = None, offset: int = 0, limit: int = 100) -> list[ItemRow]:
         """Board rows as they were right after that event, in order of submission; of items that still exist."""
