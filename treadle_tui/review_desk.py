@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from treadle_tui.board.time_text import age
 from treadle_tui.cli.settings import Settings
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.errors import ReviewConflict
+from treadle_tui.engine.events import Event
 from treadle_tui.engine.review import ReviewData, ReviewDecision
 from treadle_tui.engine.states import StageStatus, SubTaskStatus
 
@@ -69,13 +71,38 @@ class ReviewDesk:
             reasons=self._settings.reasons_for(workflow, stage, tuple(policy.reasons) if policy else ()),
         )
 
-    async def decide(self, item_id: str, stage: str, subtask: str | None, version: int, decision: ReviewDecision) -> None:
-        """Record a decision made on that version, by the person at this terminal.
+    async def given(self, item_id: str, workflow: str, stage: str) -> tuple[Any, dict[str, Any]]:
+        """The item's fields, and the outputs of what a stage directly depends on; without their secrets."""
+        hide = await self.masking(workflow)
+        item = await self._store.get_item(item_id)
+        above = (await self._store.dependencies(workflow)).get(stage, [])
+        statuses = await self._store.get_all_statuses(item_id)
+        return (
+            None if item is None else hide.value(item.data),
+            {name: hide.value(statuses[name].output) for name in above if name in statuses},
+        )
 
-        Raises: `ReviewConflict`, `InvalidTransition`, `InvalidDecision`, `EngineNotRunning`.
-        """
-        signed = dataclasses.replace(decision, by=self._reviewer)
-        await self._host.call(lambda engine: engine.resolve_review(item_id, stage, signed, version=version, subtask=subtask))
+    async def newest_events(self, item_id: str, most: int) -> list[Event]:
+        """What has happened to an item, newest first."""
+        found: deque[Event] = deque(maxlen=most)
+        async for event in self._store.events(0, item_id):
+            if isinstance(event, Event):
+                found.appendleft(event)
+        return list(found)
+
+    async def original(self, item_id: str, workflow: str, stage: str, subtask: str | None) -> tuple[Any, frozenset[str]]:
+        """The output as it is, and which of its fields are not to be seen."""
+        status = await self._store.get_status(item_id, stage)
+        names = await self._store.secret_names(workflow)
+        if status is None or subtask is None:
+            return (None if status is None else status.output), names
+        return next((each.output for each in status.subtasks if each.name == subtask), None), names
+
+    def validate(self, workflow: str, stage: str, subtask: str | None, output: Any) -> None:
+        """Raise `InvalidDecision` for an edit that is not what the stage says its output is."""
+        definition = self._definition(workflow, stage)
+        if definition is not None:
+            (definition.output if subtask is None else definition.subtask_output).validate(output)
 
     def conflict_words(self, title: str, conflict: ReviewConflict) -> str:
         """One sentence: what was to be decided, who was first, and when."""

@@ -10,6 +10,7 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,6 +71,7 @@ class ReviewWork:
         warn: Callable[[str], None],
         sentence: Callable[[BaseException], str],
         ask: Callable[[Screen[Any]], Awaitable[Any]],
+        suspend: Callable[[], AbstractContextManager[None]] = nullcontext,
         now: Callable[[], datetime],
         may_change: Callable[[], bool] = lambda: True,
         is_read_only: bool = False,
@@ -90,6 +92,7 @@ class ReviewWork:
         self._warn = warn
         self._sentence = sentence
         self._ask = ask
+        self._suspend = suspend
         self._may_change = may_change
         self._is_read_only = is_read_only
         hears = Hears(self._outbox_changed, self._sent, lambda error: warn(f"not recorded yet, it is tried again: {sentence(error)}"))
@@ -434,6 +437,7 @@ class ReviewWork:
 
     async def open(self, line: ReviewLine, doing: str = "") -> None:
         """Show a review in depth, as it stands now, and carry out what is decided."""
+        from treadle_tui.review_depth import Depth
         from treadle_tui.screens.review_modal import ReviewModal
 
         subject = await self.fresh_subject(line)
@@ -441,7 +445,8 @@ class ReviewWork:
             return
         line = line._replace(version=subject.version, attempt=subject.attempt, since=subject.waiting_since, summary=subject.summary)
         self.session.show(line.key, self.monotonic())
-        decision = await self._ask(ReviewModal(subject, self.now, doing))
+        depth = Depth(self, self._desk, line, subject, self._ask, self._suspend)
+        decision = await self._ask(ReviewModal(subject, self.now, doing, depth))
         if decision is not None:
             self.decide([line], decision)
 

@@ -97,6 +97,7 @@ class Workbench:
                 warn=self._app.warn,
                 sentence=self._sentence,
                 ask=self._app.push_screen_wait,
+                suspend=self._app.suspend,
                 may_change=self.may_change,
                 is_read_only=self._app.attachment is Attachment.READ,
                 now=self.now,

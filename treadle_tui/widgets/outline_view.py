@@ -143,6 +143,11 @@ class OutlineView(ScrollView, can_focus=True):
             return Style.null()
         return self.get_component_rich_style(f"outline-view--{tone.value}", partial=True)
 
+    @property
+    def node(self) -> Node | None:
+        """What the cursor is on."""
+        return self._node()
+
     def _node(self) -> Node | None:
         return self.lines[self.cursor_line].node if self.cursor_line < len(self.lines) else None
 
