@@ -33,6 +33,7 @@ from treadle_tui.engine import (
     ReviewConflict,
     ReviewPolicy,
     SqliteStateStore,
+    StoreError,
     Workflow,
     dispatch,
     leases,
@@ -64,6 +65,8 @@ class Orders:
     """0: as long as ever."""
     clock_file: Path | None = None
     """Holds the seconds by which the wall clock is wrong at this moment."""
+    disk_fills: bool = False
+    """Whether the disk is full now and then, so that what a person or a source asks for may be refused."""
     changes: float = 0.1
     """Share of reviews that a person sends back once."""
 
@@ -178,6 +181,9 @@ def run(role: str, orders: Orders) -> None:
     checkpoints.CHECKPOINT_BYTES = 256 * 1024  # often, so that kills meet them
     try:
         asyncio.run({"engine": _engine, "person": _person}[role](orders, journal))
+    except StoreError as error:
+        journal.note("refused" if orders.disk_fills else "crash", words=str(error))
+        os._exit(4)
     except BaseException:
         journal.note("crash", words=traceback.format_exc())
         os._exit(3)
@@ -213,8 +219,14 @@ async def _supply(engine: Engine, orders: Orders, journal: Journal) -> None:
     for number in range(10**6 if orders.supply_seconds else 0):
         await asyncio.sleep(orders.supply_seconds)
         id = f"{os.getpid()}-{number}"
-        await engine.submit("trial", [{"id": id}])
-        journal.note("submitted", item=id)
+        try:
+            await engine.submit("trial", [{"id": id}])
+        except StoreError as error:
+            if not orders.disk_fills:
+                raise
+            journal.note("refused", words=str(error))
+        else:
+            journal.note("submitted", item=id)
 
 
 def _heard(journal: Journal, events: Any) -> None:
@@ -239,6 +251,11 @@ async def _person(orders: Orders, journal: Journal) -> None:
                     await engine.resolve_review(review.item_id, review.stage, decision, version=review.version)
                 except (ReviewConflict, InvalidTransition, ItemNotFound):
                     journal.note("too late", **said)
+                except StoreError as error:
+                    if not orders.disk_fills:
+                        raise
+                    journal.note("refused", words=str(error))
+                    await asyncio.sleep(0.05)
                 else:
                     journal.note("decided", **said)
             await store.changed(await store.last_seq(), 0.05)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults.disk import BUSY, FULL, IO_ERROR, READ_ONLY, Disk, Problem, begins, failing_disk
+from tests.faults.full_disk import can_mount, full_now_and_then
 from tests.faults.work import check, counting, items, with_table
 from treadle_tui.engine import Approve, Engine, Event, SqliteStateStore, StageState, StoreError, StoreLocked, Workflow
 
@@ -195,3 +196,12 @@ async def test_a_checkpoint_that_fails_leaves_the_patience_with_locks_as_it_was(
         patience = await store.change(lambda unit: unit.connection.execute("PRAGMA busy_timeout").fetchone(), 0)
 
     assert patience == (10_000,)
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a disk that can be filled up, and root to mount it")
+def test_processes_on_a_disk_that_is_really_full_now_and_then_lose_nothing(tmp_path):
+    found, times = full_now_and_then(tmp_path, seconds=2.0, seed=1)
+
+    assert found.violations == []
+    assert times >= 1
+    assert found.items

@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.crowd import crowd
 from tests.faults.kills import kill_over_and_over
+from tests.faults.memory import Memory
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
@@ -29,3 +30,8 @@ def test_engines_and_people_on_one_file_stay_out_of_each_others_way_while_some_a
     assert kills >= 3
     assert found.items
     assert found.decisions >= found.items
+
+
+@pytest.mark.parametrize(("late", "is_wrong"), [(31.0, False), (48.0, True)])
+def test_memory_that_grows_with_finished_items_is_found_out(late, is_wrong):
+    assert bool(Memory(items=1000, early_mib=30.0, late_mib=late).violations) is is_wrong
