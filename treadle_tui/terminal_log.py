@@ -9,6 +9,8 @@ from pathlib import Path
 
 _MOST_BYTES = 2_000_000
 log = logging.getLogger("treadle_tui")
+ENGINE_LOG = "treadle"
+"""Under which the engine and the stores log."""
 
 
 def log_place() -> Path:
@@ -46,7 +48,8 @@ class FileHandler(logging.Handler):
 
 
 def log_to_file() -> None:
-    """Have everything the program logs from now on written to the file and nowhere else: standard error is the screen."""
-    if not any(isinstance(handler, FileHandler) for handler in log.handlers):
-        log.addHandler(FileHandler())
-        log.propagate = False
+    """Have everything the program and its engine log from now on written to the file and nowhere else: standard error is the screen."""
+    for logger in (log, logging.getLogger(ENGINE_LOG)):
+        if not any(isinstance(handler, FileHandler) for handler in logger.handlers):
+            logger.addHandler(FileHandler())
+            logger.propagate = False

@@ -98,7 +98,8 @@ async def test_results_that_wait_for_room_are_recorded_when_there_is_some(disk, 
     await check(store.path, "a", "b")
 
 
-async def test_a_result_that_could_not_be_recorded_before_the_stop_is_told_and_its_stage_runs_again(disk, store, caplog):
+async def test_a_result_that_could_not_be_recorded_before_the_stop_is_told_and_its_stage_runs_again(disk, store, caplog, monkeypatch):
+    monkeypatch.setattr("treadle_tui.engine.dispatch.STOP_SECONDS", 0.1)
     calls: list[str] = []
     async with Engine(store, counting(calls)) as engine:
         await engine.submit("docs", items("a"))
