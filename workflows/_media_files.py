@@ -9,7 +9,7 @@ import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
 
 SUFFIXES = (".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".wav", ".aiff", ".aif")
 FIELDS = ("artist", "album", "title", "track", "year")
@@ -98,41 +98,61 @@ def _cleaned(name: str, value: str) -> str:
 
 
 def sound_of(path: Path) -> str:
-    """A digest of what is heard, without the tags."""
-    content = path.read_bytes()
-    return hashlib.sha256(_sound(content)).hexdigest()[:16]
+    """A digest of what is heard, without the tags. Read piece by piece: a recording may be larger than memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        for start, end in _sound_ranges(file, size):
+            file.seek(start)
+            while start < end and (piece := file.read(min(_PIECE, end - start))):
+                digest.update(piece)
+                start += len(piece)
+    return digest.hexdigest()[:16]
 
 
-def _sound(content: bytes) -> bytes:
-    if content[:4] == b"fLaC":
-        return _after_flac_blocks(content)
-    if content[:4] == b"RIFF":
-        return _chunk(content, b"data", "little")
-    if content[:4] == b"FORM":
-        return _chunk(content, b"SSND", "big")
-    if content[:3] == b"ID3":
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(content[6:10], (21, 14, 7, 0), strict=False))
-        content = content[10 + size :]
-    return content[:-128] if content[-128:-125] == b"TAG" else content
+_PIECE = 1 << 20
 
 
-def _after_flac_blocks(content: bytes) -> bytes:
-    """The frames; and the first block, which says how long and how loud they are."""
+def _sound_ranges(file: IO[bytes], size: int) -> list[tuple[int, int]]:
+    """From where to where the sound lies; from the beginning to the end where it cannot be told from the tags."""
+    begins = _bytes_at(file, 0, 10)
+    if begins[:4] == b"fLaC":
+        return _flac_ranges(file, size)
+    if begins[:4] == b"RIFF":
+        return _chunk_range(file, size, b"data", "little")
+    if begins[:4] == b"FORM":
+        return _chunk_range(file, size, b"SSND", "big")
+    start = 0
+    if begins[:3] == b"ID3" and len(begins) == 10:
+        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(begins[6:10], (21, 14, 7, 0), strict=True))
+    has_old_tag = size >= 128 and _bytes_at(file, size - 128, 3) == b"TAG"
+    return [(start, size - 128 if has_old_tag else size)]
+
+
+def _bytes_at(file: IO[bytes], place: int, count: int) -> bytes:
+    file.seek(place)
+    return file.read(count)
+
+
+def _flac_ranges(file: IO[bytes], size: int) -> list[tuple[int, int]]:
+    """The first block, which says how long and how loud it is; and the frames behind the last block."""
     place, is_last = 4, False
-    while not is_last and place + 4 <= len(content):
-        is_last = bool(content[place] & 0x80)
-        place += 4 + int.from_bytes(content[place + 1 : place + 4], "big")
-    return content[8:42] + content[place:]
+    while not is_last and place + 4 <= size:
+        head = _bytes_at(file, place, 4)
+        is_last = bool(head[0] & 0x80)
+        place += 4 + int.from_bytes(head[1:], "big")
+    return [(8, 42), (place, size)]
 
 
-def _chunk(content: bytes, name: bytes, order: Any) -> bytes:
+def _chunk_range(file: IO[bytes], size: int, name: bytes, order: Literal["little", "big"]) -> list[tuple[int, int]]:
     place = 12
-    while place + 8 <= len(content):
-        size = int.from_bytes(content[place + 4 : place + 8], order)
-        if content[place : place + 4] == name:
-            return content[place + 8 : place + 8 + size]
-        place += 8 + size + size % 2
-    return content
+    while place + 8 <= size:
+        head = _bytes_at(file, place, 8)
+        length = int.from_bytes(head[4:], order)
+        if head[:4] == name:
+            return [(place + 8, min(size, place + 8 + length))]
+        place += 8 + length + length % 2
+    return [(0, size)]
 
 
 def write(path: Path, tags: dict[str, str], backup: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -64,6 +65,18 @@ def test_a_mistake_in_the_project_file_is_a_problem_and_the_rest_is_found(projec
     assert (problem.path, problem.line) == (str(project / "pyproject.toml"), line)
     assert says in problem.message
     assert "licences" in [each.name for each in loaded.workflows]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+@pytest.mark.parametrize("place", [".", "pyproject.toml"])
+def test_nothing_is_run_that_everybody_could_have_named(project: Path, place: str) -> None:
+    (project / "pyproject.toml").write_text('[tool.treadle]\nworkflows = ["evil.py"]\n')
+    (project / "evil.py").write_text("raise SystemExit('run')")
+    (project / place).chmod(0o777)
+
+    (problem,) = found(project).problems
+
+    assert problem.message.startswith("everybody may write there, so nothing it names is run")
 
 
 def test_a_project_file_of_the_current_directory_is_not_read(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -119,6 +119,11 @@ def changed(definition: Any, path: tuple[Any, ...], how: str, value: Any) -> Any
 def loads(definition: Any, file: Path) -> str:
     """The loader's refusal; empty when there is none."""
     file.write_text(json.dumps(definition))
+    return refusal_of(file)
+
+
+def refusal_of(file: Path) -> str:
+    """The same of a file as it stands."""
     try:
         load_definition(file)
     except DefinitionError as error:
@@ -155,3 +160,19 @@ def test_the_schema_and_the_loader_agree(tmp_path: Path, definition: Any, data: 
     assert accepted == (not refusal), (
         f"loader: {refusal or 'loads'}; schema: {[each.message for each in VALIDATOR.iter_errors(definition)]}"
     )
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))),
+    st.sampled_from(["flow.toml", "flow.json"]),
+    st.sampled_from([b"", b"[stages.a]\n", b'{"stages": {"a": ', b"name = ", b"[[stages.a]]\nshell = "]),
+)
+def test_whatever_stands_in_a_file_it_loads_or_is_refused_in_one_line(tmp_path: Path, content: bytes, name: str, begins: bytes) -> None:
+    file = tmp_path / name
+    file.write_bytes(begins + content)
+
+    refusal = refusal_of(file)
+
+    assert refusal == "" or str(file) in refusal
+    assert len(refusal.splitlines()) <= 1

@@ -89,7 +89,11 @@ def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflow
         folder = db.absolute().parent
         project = project_file(folder)
         problems += project.problems
-        for text in project.workflows:
+        is_heeded = not (_is_everybodys(folder) or _is_everybodys(folder / FILE_NAME))
+        if project.workflows and not is_heeded:
+            message = "everybody may write there, so nothing it names is run; change the permissions, or name it with --workflows"
+            problems.append(Problem(str(folder / FILE_NAME), None, message))
+        for text in project.workflows if is_heeded else ():
             _add_project_place(text, folder, places, problems)
         places.append(Place("folder", str(folder / "workflows"), BESIDE))
         places += _trusted_places(db)

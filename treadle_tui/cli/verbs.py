@@ -52,6 +52,10 @@ VERBS = {
 """In the order in which they are used."""
 
 
+EXIT_CODES = "Exit codes: 0 it worked; 1 it did not; 2 the input was wrong, and the database is as it was."
+"""In the help of every verb; docs/command-line.md has the rest."""
+
+
 class NobodyReads(Exception):
     """Whoever read the output has gone. Of another kind than BrokenPipeError, which click answers by itself."""
 
@@ -73,6 +77,7 @@ class Verbs(click.Group):
             return None
         verb = VERBS[cmd_name]
         command: click.Command = getattr(import_module(f"treadle_tui.cli.{verb.module}"), verb.attribute)
+        command.epilog = command.epilog or EXIT_CODES
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
