@@ -39,6 +39,35 @@ def test_an_edited_output_is_approved_from_a_file(worked: Call, folder: Path) ->
     assert publish["output"] == {"words": 7}
 
 
+TYPED = """
+from dataclasses import dataclass
+from treadle_tui.engine import ReviewPolicy, Workflow
+@dataclass
+class Size:
+    width: int
+sizes = Workflow("sizes")
+@sizes.stage(review=ReviewPolicy.ALWAYS)
+def measure(item) -> Size:
+    return Size(3)
+"""
+
+
+def test_an_edit_of_the_wrong_type_is_refused_and_the_review_stays(treadle: Call, folder: Path) -> None:
+    (folder / "workflows" / "sizes.py").write_text(TYPED)
+    (folder / "wrong.json").write_text('{"width": "wide"}')
+    (folder / "right.json").write_text('{"width": 5}')
+    treadle("add", "sizes", "a")
+    treadle("run", "--until", "idle", "--quiet")
+
+    refused = treadle("approve", "a", "--edits", str(folder / "wrong.json"))
+    approved = treadle("approve", "a", "--edits", str(folder / "right.json"))
+
+    assert refused.code == 2
+    assert "width" in refused.err
+    assert len(refused.err.splitlines()) == 1
+    assert approved.out == "a: measure approved with edits by ana\n"
+
+
 def test_a_finished_stage_runs_again_with_all_behind_it(worked: Call) -> None:
     answer = worked("rerun", "plain", "read")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from treadle_tui.engine.engine import Engine
     from treadle_tui.engine.review import ReviewDecision
     from treadle_tui.engine.status import PendingReview
+    from treadle_tui.engine.workflow import Workflow
 
 
 @click.command()
@@ -182,11 +183,18 @@ def _decide(
     async def act(engine: Engine, store: SqliteStateStore) -> None:
         await engine.resolve_review(item, review.stage, decision, version=review.version, subtask=review.subtask)
 
-    with_engine(db, [], act)
+    with_engine(db, _needed_workflows(invocation, review, decision), act)
     if as_json:
         say_json({"item_id": item, "stage": review.stage, "subtask": review.subtask, "decision": decision.verb, "by": decision.by})
     else:
         say(f"{item}: {_stage_of(review)} {_DONE[decision.verb]} by {decision.by}")
+
+
+def _needed_workflows(invocation: Invocation, review: PendingReview, decision: ReviewDecision) -> list[Workflow]:
+    """The review's workflow when an edited output is to be checked against its types, and its file is there; else none is loaded."""
+    if decision.verb != "approve_with_edits":
+        return []
+    return [workflow for workflow in invocation.loaded_workflows().workflows if workflow.name == review.workflow]
 
 
 def _the_review(db: Path, item: str, stage: str | None, subtask: str | None) -> PendingReview:
