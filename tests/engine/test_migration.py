@@ -353,7 +353,7 @@ async def test_a_removed_stage_that_failed_blocks_the_item_until_somebody_lets_g
     assert "b" in (await store.rows(["i"]))[0].cells
     assert str((await engine.explain("i"))["b"]) == (
         "b is failed: stage 'b' was removed from the workflow while failed; ValueError: no good."
-        " put it back, drop it, or cancel or delete the item."
+        " To move it: put it back, drop it, or cancel or delete the item."
     )
     with pytest.raises(InvalidTransition, match="removed from the workflow, so nothing can run it"):
         await engine.retry_stage("i", "b")
