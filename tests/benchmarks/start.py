@@ -63,8 +63,8 @@ GOALS = {
 def surroundings(folder: Path) -> dict[str, str]:
     """What every program is started with: this source tree, byte code of its own, and none of the machine's settings."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("TREADLE_")}
-    own = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(folder / BYTE_CODE), "XDG_CONFIG_HOME": str(folder / "config")}
-    return {**kept, **own, "TREADLE_LOG": str(folder / "log")}
+    own = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(folder / BYTE_CODE), "TREADLE_LOG": str(folder / "log")}
+    return {**kept, **own, "XDG_CONFIG_HOME": str(folder / "config"), "XDG_STATE_HOME": str(folder / "state")}
 
 
 def seconds_until_painted(command: Sequence[str], text: bytes, cwd: Path) -> float:
