@@ -63,6 +63,7 @@ def test_times_take_the_same_cells_on_any_day() -> None:
 
     assert len({len(when(moment, NOW, is_relative=False)) for moment in moments}) == 1
     assert len({len(when(moment, NOW, is_relative=True)) for moment in moments}) == 1
+    assert {len(when(moment, NOW, is_relative=False, is_narrow=True)) for moment in moments} == {8}
 
 
 # --- filters ----------------------------------------------------------------------------------------------------------

@@ -99,17 +99,23 @@ class Line(NamedTuple):
 def pace_lines(facts: DashboardFacts) -> list[tuple[Span, ...]]:
     """How fast it goes, and how long it still takes."""
     ended = [span.ended for span in facts.throughput]
-    total = sum(ended)
-    about = "about " if any(span.is_sampled for span in facts.throughput) else ""
+    is_sampled = any(span.is_sampled for span in facts.throughput)
+    total, pace = (_rounded(number) if is_sampled else number for number in (sum(ended), per_minute(facts)))
+    about = "about " if is_sampled else ""
     if not total:
         first: tuple[Span, ...] = (
             Span(sparkline(ended), Tone.MUTED),
             Span(f"   nothing has ended in the last {MINUTES} minutes", Tone.MUTED),
         )
     else:
-        words = f"   {about}{per_minute(facts):,.0f} stages a minute" if per_minute(facts) else "   no stage has ended lately"
+        words = f"   {about}{pace:,.0f} stages a minute" if pace else "   no stage has ended lately"
         first = (Span(sparkline(ended), Tone.RUNNING), Span(words), Span(f" · {about}{total:,.0f} in {MINUTES} minutes", Tone.MUTED))
     return [first, _left_line(facts)]
+
+
+def _rounded(number: float) -> float:
+    """A number that was estimated, with two figures that count."""
+    return float(f"{number:.2g}")
 
 
 def per_minute(facts: DashboardFacts) -> float:

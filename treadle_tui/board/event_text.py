@@ -80,27 +80,31 @@ _TONES: Mapping[type[ev.Event], Tone] = {
 PLACE_CELLS, WORD_CELLS = 34, 17
 
 
-def event_spans(event: ev.Event, now: datetime, *, is_relative: bool, place_cells: int = PLACE_CELLS) -> tuple[Span, ...]:
-    """One event on one line: time, place, sign and words, and what it says."""
+def event_spans(
+    event: ev.Event, now: datetime, *, is_relative: bool, place_cells: int = PLACE_CELLS, is_narrow: bool = False
+) -> tuple[Span, ...]:
+    """One event on one line: time, place, sign and words, and what it says. Narrow lines have only the date of another day."""
     tone = tone_for(event)
     detail = detail_of(event)
     return (
-        Span(f"{when(event.at, now, is_relative=is_relative)}  ", Tone.MUTED),
+        Span(f"{when(event.at, now, is_relative=is_relative, is_narrow=is_narrow)}  ", Tone.MUTED),
         Span(fit(place_of(event), place_cells) + "  "),
         Span(f"{sign_of(event)} {WORDS[type(event)]:<{WORD_CELLS}}", tone),
         Span(detail, Tone.FAILED if tone is Tone.FAILED else Tone.PLAIN),
     )
 
 
-def when(at: datetime | None, now: datetime, *, is_relative: bool) -> str:
+def when(at: datetime | None, now: datetime, *, is_relative: bool, is_narrow: bool = False) -> str:
     """ "14:03:22", "20 Nov 14:03:22" of another day, or how long ago: always in as many cells."""
+    cells = 8 if is_relative or is_narrow else 15
     if at is None:
-        return " " * (8 if is_relative else 15)
+        return " " * cells
     if is_relative:
         ago = age(at, now)
         return f"{'just now' if ago == 'now' else f'{ago} ago':>8}"
-    local = at.astimezone()
-    return f"{local.strftime('%d %b %H:%M:%S'):>15}" if local.date() != now.astimezone().date() else f"{local.strftime('%H:%M:%S'):>15}"
+    local, is_today = at.astimezone(), at.astimezone().date() == now.astimezone().date()
+    words = local.strftime("%H:%M:%S" if is_today else "%d %b" if is_narrow else "%d %b %H:%M:%S")
+    return f"{words:>{cells}}"
 
 
 def place_of(event: ev.Event) -> str:

@@ -21,6 +21,8 @@ from treadle_tui.widgets.span_line import line_of
 
 _TONES = tuple(tone.value for tone in Tone if tone is not Tone.PLAIN)
 _BAR, _HANDLE = "│", "┃"
+#: From so many columns on there is room for the date of another day.
+_WIDE = 110
 
 
 class EventView(Widget, can_focus=True):
@@ -102,7 +104,8 @@ class EventView(Widget, can_focus=True):
         event = shown[y]
         is_cursor = log.top + y == log.cursor and self.has_focus
         base = self.get_component_rich_style("event-view--cursor") if is_cursor else self.rich_style
-        spans = event_spans(event, self._now(), is_relative=self.is_relative, place_cells=max(14, min(PLACE_CELLS, width // 3)))
+        place_cells = max(14, min(PLACE_CELLS, width // 3))
+        spans = event_spans(event, self._now(), is_relative=self.is_relative, place_cells=place_cells, is_narrow=width < _WIDE)
         pieces = [(" ", Style.null()), *((text, self._tone(tone)) for text, tone in spans)]
         return Strip.join([line_of(pieces, [], width, base), bar])
 
