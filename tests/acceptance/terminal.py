@@ -18,7 +18,7 @@ import time
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 _SEQUENCE = re.compile(
     r"\x1b\[([0-9;:?<=>!]*)[ -/]*([@-~])"  # CSI
@@ -125,7 +125,7 @@ class Terminal:
         )
         os.close(inside)
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

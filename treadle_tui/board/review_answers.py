@@ -43,7 +43,7 @@ def default_text(field: ReviewField) -> str:
     """What stands in the field before anything is typed."""
     if isinstance(field.default, bool):
         return "yes" if field.default else "no"
-    return "" if field.default is None else str(field.default)
+    return "" if field.default is None else safe_line(str(field.default))
 
 
 def answers(fields: Sequence[ReviewField], texts: Mapping[str, str], *, all_required: bool = True) -> dict[str, Any] | None:
@@ -54,7 +54,9 @@ def answers(fields: Sequence[ReviewField], texts: Mapping[str, str], *, all_requ
     values = {}
     for field in fields:
         text = texts.get(field.name, "").strip()
-        if text:
+        if text and text == default_text(field).strip() and isinstance(field.default, str):
+            values[field.name] = field.default  # as it was given, whatever of it can be shown
+        elif text:
             values[field.name] = _value(field, text)
         elif field.required and all_required:
             raise AnswerRefused(field, "an answer is required")

@@ -77,6 +77,7 @@ def run(
 
     from treadle_tui.cli import reading
     from treadle_tui.cli.database import require_existing
+    from treadle_tui.cli.stage_prints import stages_print_aside
     from treadle_tui.cli.watching import watches
 
     invocation = context.ensure_object(Invocation)
@@ -90,7 +91,8 @@ def run(
     for problem in found.problems:
         complain(f"left out: {problem}")
     reporter = _silent if as_json or quiet else _bar if sys.stdout.isatty() else _lines
-    signal_number, counts = asyncio.run(_run(db, found.workflows, until == "idle", concurrency, reporter, watched))
+    with stages_print_aside():
+        signal_number, counts = asyncio.run(_run(db, found.workflows, until == "idle", concurrency, reporter, watched))
     _say_result(db, counts, signal_number, as_json)
     context.exit(128 + signal_number if signal_number else 0)
 
@@ -154,7 +156,7 @@ async def _silent(store: SqliteStateStore, ended: asyncio.Event) -> None:
 async def _lines(store: SqliteStateStore, ended: asyncio.Event) -> None:
     """A line for whatever ends or needs somebody, as it is committed; all of it, the last one too."""
     from treadle_tui.cli.history import event_line
-    from treadle_tui.cli.output import say
+    from treadle_tui.cli.output import own_stdout, say
     from treadle_tui.engine.events import Lagged
 
     since = await store.last_seq()
@@ -166,7 +168,7 @@ async def _lines(store: SqliteStateStore, ended: asyncio.Event) -> None:
             since = event.seq
             if type(event).__name__ in SHOWN_KINDS:
                 say(event_line(event))
-        sys.stdout.flush()
+        own_stdout().flush()
         if is_last_look:
             return
         await _news(store, since, ended)

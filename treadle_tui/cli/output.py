@@ -9,17 +9,31 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 COLUMN_LIMIT = 60
 """Cells a column of a table takes at most; `show` and `--json` have the whole text."""
+
+
+_place: TextIO | None = None
+
+
+def use(stream: TextIO | None) -> None:
+    """Print there from now on; None: to whatever standard output is."""
+    global _place
+    _place = stream
+
+
+def own_stdout() -> TextIO:
+    """Where verbs print, whatever code of others prints to meanwhile."""
+    return _place or sys.stdout
 
 
 def say(line: str = "") -> None:
     """Print one line of text."""
     from treadle_tui.board.safe_text import safe_line
 
-    sys.stdout.write(safe_line(line) + "\n")
+    own_stdout().write(safe_line(line) + "\n")
 
 
 def say_paragraphs(text: str, indent: str = "") -> None:
@@ -27,18 +41,18 @@ def say_paragraphs(text: str, indent: str = "") -> None:
     from treadle_tui.board.safe_text import safe_paragraphs
 
     for line in safe_paragraphs(text):
-        sys.stdout.write(f"{indent}{line}\n")
+        own_stdout().write(f"{indent}{line}\n")
 
 
 def say_json(value: Any) -> None:
     """Print one JSON document; pure ASCII, so that no terminal and no encoding can trip over it."""
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    own_stdout().write(json.dumps(value, indent=2) + "\n")
 
 
 def say_json_line(value: Mapping[str, Any]) -> None:
     """Print one JSON object on one line and hand it over at once, for readers that follow."""
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
+    own_stdout().write(json.dumps(value) + "\n")
+    own_stdout().flush()
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -51,7 +65,7 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         row[:last] = [shorten(cell, COLUMN_LIMIT) for cell in row[:last]]
     widths = [max(width_of(row[column]) for row in table) for column in range(last)]
     lines = ("  ".join([*map(fit, row, widths), row[last]]).rstrip() + "\n" for row in table)
-    sys.stdout.write("".join(lines))
+    own_stdout().write("".join(lines))
 
 
 def say_facts(facts: Iterable[tuple[str, str]]) -> None:
@@ -61,7 +75,7 @@ def say_facts(facts: Iterable[tuple[str, str]]) -> None:
     pairs = list(facts)
     width = max((len(name) for name, _ in pairs), default=0)
     for name, value in pairs:
-        sys.stdout.write(f"{name:<{width}}  {safe_line(value)}".rstrip() + "\n")
+        own_stdout().write(f"{name:<{width}}  {safe_line(value)}".rstrip() + "\n")
 
 
 def prepare_streams() -> None:

@@ -22,6 +22,7 @@ from treadle_tui.board.moments import OFFERS, NoMoment, moment_of
 from treadle_tui.board.review_line import ReviewKey, ReviewLine, Tab
 from treadle_tui.board.review_queue import ReviewQueue
 from treadle_tui.board.review_session import ReviewSession
+from treadle_tui.board.safe_text import safe_line
 from treadle_tui.engine.desk import JottingKind
 from treadle_tui.engine.review import Approve, Reject, RequestChanges, ReviewDecision
 from treadle_tui.screens.main_screen import MainScreen
@@ -508,7 +509,7 @@ def _nothing_words(queue: ReviewQueue, session: ReviewSession, *, is_read: bool)
         return [("reading …", "$quiet", "")]
     words: list[str | tuple[str, ...]] = ["Nothing waits for you."]
     for heading, told in session.summary():
-        words += ["", (heading, "$accent", ""), *told]
+        words += ["", (heading, "$accent", ""), *map(safe_line, told)]
     if queue.lines_of(Tab.DEFERRED):
         words += ["", (f"{len(queue.lines_of(Tab.DEFERRED)):,} put off: ", "$quiet", "]", "$accent", "  shows them")]
     words += ["", ("u", "$accent", "   takes the latest decision back"), ("2", "$accent", "   the board")]
