@@ -17,7 +17,7 @@ from treadle_tui.engine import Approve, Engine, SqliteStateStore
 from treadle_tui.first_page import read_first_page
 from treadle_tui.full_screen import TreadleApp
 from treadle_tui.screens.review_modal import ReviewModal
-from treadle_tui.view_memory import RememberedView
+from treadle_tui.view_memory import RememberedView, ViewMemory
 
 
 @pytest.fixture
@@ -145,3 +145,18 @@ async def test_a_remembered_workflow_or_item_that_is_gone_does_not_matter(db: Pa
 
     assert page is not None
     assert (page.workflow, page.board.cursor.item_id) == ("papers", "one")
+
+
+@pytest.mark.parametrize(("left_at", "top"), [("paper 002", "paper 000"), ("paper 150", "")])
+async def test_the_row_the_board_was_left_at_is_in_sight_and_nothing_is_scrolled_for_less(tmp_path: Path, left_at: str, top: str) -> None:
+    path = tmp_path / "work.db"
+    async with SqliteStateStore.open(path) as store, Engine(store, [papers()]) as engine:
+        await engine.submit("papers", [Paper(f"paper {number:03}") for number in range(300)])
+    ViewMemory(tmp_path, path).write(RememberedView(workflow="papers", cursor_item=left_at, cursor_stage="publish"))
+    app = TreadleApp(path, Found([papers()]), "ana", state_folder=tmp_path)
+
+    async with app.run_test(size=(100, 30)) as pilot:
+        ui = Driver(app, pilot)
+        await ui.seen(left_at, top)
+        await ui.until(lambda: app.workbench and ui.bench.host.standing.phase is Phase.RUNNING)
+        await ui.seen(left_at, top)

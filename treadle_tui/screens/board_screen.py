@@ -138,7 +138,7 @@ class BoardScreen(BoardLists):
         assert self.board is not None, "there is a grid to show them"
         self.grid.show_cells_as(self.board.shows)
         self.show_changes(Changes(is_rearranged=True))
-        self.grid.scroll_to_cursor()
+        self.call_after_refresh(self.grid.scroll_to_cursor)  # before it has a height, every line is out of sight
 
     def show_changes(self, changes: Changes) -> None:
         """Draw what a reading has changed."""

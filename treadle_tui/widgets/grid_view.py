@@ -96,7 +96,7 @@ class GridView(ScrollView):
         self._first_column = 0
         self._painter: GridPainter | None = None
         self._strips = StripCache()
-        self._cursor_line_drawn = 0
+        self._cursor_line_drawn = board.cursor_line
         self._ticking: Timer | None = None
         self.clock: Callable[[], datetime] = _utc_now
         """What ages are reckoned from."""
