@@ -63,6 +63,8 @@ class Orders:
     """Where the process ends itself by SIGKILL: (place, how often that place is passed first)."""
     lease_seconds: float = 0.0
     """0: as long as ever."""
+    is_blind: bool = False
+    """Whether it never looks after its leases, and finds out by the store's answers alone."""
     clock_file: Path | None = None
     """Holds the seconds by which the wall clock is wrong at this moment."""
     disk_fills: bool = False
@@ -176,6 +178,8 @@ def run(role: str, orders: Orders) -> None:
         leases.BEAT_SECONDS = orders.lease_seconds / 6
         leases.GAP_SECONDS = orders.lease_seconds / 2
         dispatch.REAP_SECONDS = dispatch.IDLE_LOOK_SECONDS = orders.lease_seconds / 6
+    if orders.is_blind:
+        dispatch.REAP_SECONDS = dispatch.IDLE_LOOK_SECONDS = 3600.0
     if orders.clock_file is not None:
         dispatch.REAP_SECONDS = dispatch.IDLE_LOOK_SECONDS = 0.1
     checkpoints.CHECKPOINT_BYTES = 256 * 1024  # often, so that kills meet them

@@ -72,11 +72,12 @@ WORKERS = "SELECT count(*) FROM treadle_workers"
 NEWEST_WORKER = "SELECT coalesce(max(id), 0) FROM treadle_workers"
 
 
-def test_a_process_stopped_past_its_lease_changes_nothing_any_more_and_goes_on_under_a_new_number(tmp_path):
+@pytest.mark.parametrize("is_blind", [False, True], ids=["looks after its leases", "learns it from the store"])
+def test_a_process_stopped_past_its_lease_changes_nothing_any_more_and_goes_on_under_a_new_number(tmp_path, is_blind):
     told = orders(tmp_path)
     items = tuple(map(str, range(6)))
     with crew(told.journal) as hired:
-        sleeper = hired.start("engine", replace(told, items=items))
+        sleeper = hired.start("engine", replace(told, items=items, is_blind=is_blind))
         becomes(told.path, LEASED, lambda leased: leased > 3)
         put_to_sleep(hired, told, sleeper)
         asleep = asked(told.path, NEWEST_WORKER)
