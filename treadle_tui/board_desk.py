@@ -63,7 +63,6 @@ class BoardDesk:
         await self._bench.feed.ask(question, stages, keep)
         self._bench.board_screen.tags = self._bench.tags_of(question.workflow or "")
         self._bench.board_screen.show_question()
-        self.remember()
 
     async def _ask(self, question: Question) -> None:
         await asyncio.sleep(_TYPING_SECONDS)
@@ -73,6 +72,7 @@ class BoardDesk:
             await self.show(replace(question, workflow=board.question.workflow), board.every_stage, cursor.item_id if cursor else "")
         finally:
             self._bench.board_screen.has_been_answered(question)
+        self.remember()
 
     async def _choose_columns(self) -> None:
         from treadle_tui.screens.column_chooser import ColumnChooser

@@ -33,7 +33,10 @@ class TypingAhead:
         return self._began is not None
 
     def begin(self) -> None:
-        """Keep keys from now on, until another screen than the one in front has something that takes them."""
+        """Keep keys from now on, until another screen than the one in front, or a field on it, takes them.
+
+        A field that is opened on the same screen says so with an attribute `takes_typing`.
+        """
         if self._began is None:
             self._look_again()
         self._began, self._behind = self._now(), self._app.screen
@@ -54,7 +57,8 @@ class TypingAhead:
         if self._began is None:
             return
         screen = self._app.screen
-        if screen is not self._behind and screen.focused is not None:
+        is_other = screen is not self._behind or getattr(screen.focused, "takes_typing", False)
+        if is_other and screen.focused is not None:
             # By the time they were pressed: some were on their way through the widgets when keeping began.
             pressed = sorted(self._kept, key=lambda key: key.time)
             self.end()

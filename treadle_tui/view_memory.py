@@ -15,6 +15,7 @@ from treadle_tui.engine.selection import Order
 if TYPE_CHECKING:
     from treadle_tui.board.board import Board
     from treadle_tui.board.view import Question
+    from treadle_tui.engine.selection import Condition
 
 #: Of a longer file nothing is read: it is not ours.
 _MOST_BYTES = 100_000
@@ -36,12 +37,10 @@ class RememberedView(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, board: Board) -> RememberedView:
         """Of a board as it is now."""
-        from treadle_tui.board.filter_language import print_filter
-
         question, cursor = board.question, board.cursor
         return cls(
             workflow=question.workflow or "",
-            filter=print_filter(question.conditions),
+            filter=_printed(question),
             order=question.order.value,
             is_descending=question.is_descending,
             order_stage=question.stage,
@@ -53,15 +52,28 @@ class RememberedView(msgspec.Struct, frozen=True):
 
     def question(self) -> Question:
         """The question it was; what cannot be read any more is left out."""
-        from treadle_tui.board.filter_language import FilterError, parse_filter
         from treadle_tui.board.view import Question
 
-        try:
-            conditions = parse_filter(self.filter)
-        except FilterError:
-            conditions = ()
+        conditions = _parsed(self.filter) if self.filter else ()
         order = Order(self.order) if self.order in {each.value for each in Order} else Order.ADDED
         return Question(self.workflow or None, conditions, order, self.is_descending, self.order_stage)
+
+
+def _printed(question: Question) -> str:
+    if not question.conditions:
+        return ""
+    from treadle_tui.board.filter_language import print_filter
+
+    return print_filter(question.conditions)
+
+
+def _parsed(text: str) -> tuple[Condition, ...]:
+    from treadle_tui.board.filter_language import FilterError, parse_filter
+
+    try:
+        return parse_filter(text)
+    except FilterError:
+        return ()
 
 
 class ViewMemory:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.message import Message
 
 from treadle_tui.board.header_facts import HeaderFacts
 from treadle_tui.screens.main_screen import MainScreen
+from treadle_tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from treadle_tui.board.board import Board
+    from treadle_tui.board.filter_language import FilterError
     from treadle_tui.board.view import Question
     from treadle_tui.widgets.board_grid import BoardGrid
     from treadle_tui.widgets.filter_bar import FilterBar
@@ -62,6 +64,8 @@ class BoardLists(MainScreen):
         """What is shown, once there is a database to show."""
         self.tags: Sequence[str] = ()
         """Tags of the workflow's stages, for completion."""
+        self.before_dialog: Callable[[], None] = lambda: None
+        """Called when a dialog to type in is asked for, before the next key is looked at."""
         self._before_editing: Question | None = None
         self._asked: Question | None = None
 
@@ -79,10 +83,32 @@ class BoardLists(MainScreen):
     # which items, and how ----------------------------------------------------------------------------------------------------------
 
     @property
-    def _bar(self) -> FilterBar:
-        from treadle_tui.widgets.filter_bar import FilterBar
+    def _bar(self) -> FilterBar | None:
+        """The line of the filter; there is none before the first filter."""
+        return cast("FilterBar | None", next(iter(self.query("FilterBar")), None))
 
-        return self.query_one(FilterBar)
+    async def _made_bar(self) -> FilterBar:
+        bar = self._bar
+        if bar is None:
+            from treadle_tui.widgets.filter_bar import FilterBar
+
+            bar = FilterBar()
+            await self.mount(bar, before=self.query_one(KeyBar))
+        return bar
+
+    @property
+    def is_filter_edited(self) -> bool:
+        """Whether the filter is being written."""
+        bar = self._bar
+        return bar is not None and bar.is_editing
+
+    async def show_filter(self) -> None:
+        """Say what is filtered."""
+        text = self._filter_text
+        if self.is_there and (text or self._bar is not None):
+            bar = await self._made_bar()
+            if not bar.is_editing:
+                bar.show(text)
 
     @property
     def _question(self) -> Question:
@@ -92,9 +118,11 @@ class BoardLists(MainScreen):
 
     @property
     def _filter_text(self) -> str:
+        if self.board is None or not self._question.conditions:
+            return ""
         from treadle_tui.board.filter_language import print_filter
 
-        return print_filter(self._question.conditions) if self.board is not None else ""
+        return print_filter(self._question.conditions)
 
     def _ask(self, question: Question) -> None:
         self._asked = question
@@ -106,11 +134,12 @@ class BoardLists(MainScreen):
             self._asked = None
         self.show_question()
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Write the filter."""
         if self.board is not None:
+            self.before_dialog()
             self._before_editing = self._question
-            self._bar.edit(self._filter_text, self.board.every_stage, self.tags)
+            (await self._made_bar()).edit(self._filter_text, self.board.every_stage, self.tags)
 
     def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
         """List what fits what stands there, when that can be read."""
@@ -121,9 +150,9 @@ class BoardLists(MainScreen):
         try:
             conditions = parse_filter(without_begun_field(event.text))
         except FilterError as error:
-            self._bar.say_error(error)
+            self._say_error(error)
             return
-        self._bar.say_error(None)
+        self._say_error(None)
         self._ask(replace(self._question, conditions=conditions))
 
     def on_filter_bar_kept(self, event: FilterBar.Kept) -> None:
@@ -134,7 +163,7 @@ class BoardLists(MainScreen):
         try:
             conditions = parse_filter(event.text)
         except FilterError as error:
-            self._bar.say_error(error)
+            self._say_error(error)
             return
         self._close_bar(print_filter(conditions))
         self._ask(replace(self._question, conditions=conditions))
@@ -150,8 +179,13 @@ class BoardLists(MainScreen):
 
         self._close_bar(print_filter(question.conditions))
 
+    def _say_error(self, error: FilterError | None) -> None:
+        if self._bar is not None:
+            self._bar.say_error(error)
+
     def _close_bar(self, text: str) -> None:
-        self._bar.close(text)
+        if self._bar is not None:
+            self._bar.close(text)
         if self.has_class("-has-items"):
             self.grid.focus()
         else:

@@ -110,8 +110,6 @@ class BoardScreen(BoardLists):
         self._advanced_at = float("-inf")
         self._offers: tuple[object, ...] = ()
         self._now: Callable[[], float] = time.monotonic
-        self.before_dialog: Callable[[], None] = lambda: None
-        """Called when a dialog to type in is asked for, before the next key is looked at."""
 
     def compose_body(self) -> ComposeResult:
         """What to do while there is no grid."""
@@ -126,10 +124,9 @@ class BoardScreen(BoardLists):
     async def show_board(self, board: Board) -> None:
         """There is a board to show: put the grid in place."""
         from treadle_tui.widgets.board_grid import BoardGrid
-        from treadle_tui.widgets.filter_bar import FilterBar
 
         self.board = board
-        await self.mount(BoardGrid(board), FilterBar(), before=self.query_one(KeyBar))
+        await self.mount(BoardGrid(board), before=self.query_one(KeyBar))
 
     def show_first_rows(self) -> None:
         """There are rows from the beginning."""
@@ -147,7 +144,7 @@ class BoardScreen(BoardLists):
         has_items = self.board.line_count > 0
         if has_items != self.has_class("-has-items"):
             self.set_class(has_items, "-has-items")
-            if has_items and not self._bar.is_editing:
+            if has_items and not self.is_filter_edited:
                 self.grid.focus()
             changes.is_rearranged = True
         if has_items:
@@ -160,9 +157,7 @@ class BoardScreen(BoardLists):
         """Other items are listed from now on."""
         if self.board is None or not self.is_there:
             return
-        text = self._filter_text
-        if not self._bar.is_editing:
-            self._bar.show(text)
+        self.call_later(self.show_filter)
         self._show_empty_state()
         self._offer()
 

@@ -21,6 +21,9 @@ from treadle_tui.board.safe_text import safe_line
 class FilterInput(Input):
     """Where it is typed."""
 
+    takes_typing = True
+    """Keys pressed while it was being opened are for it."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Keep", id="filter.keep", key_display="enter", tooltip="Keep the filter and go back to the list"),
         Binding("tab", "complete", "Complete", id="filter.complete", tooltip="Write the first of what may follow"),
