@@ -105,7 +105,7 @@ async def test_help_lists_every_key_of_the_board() -> None:
 
 
 async def test_help_can_be_asked_for_in_a_review() -> None:
-    async with running(papers(), items=[Paper("one")]) as ui:
+    async with running(papers(), items=[Paper("one")], size=(100, 60)) as ui:
         await ui.seen(WAITING)
         await ui.press("]", "enter")
         await ui.seen("publish one?")
