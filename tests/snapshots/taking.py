@@ -50,7 +50,7 @@ SCENES = (
     *(Scene(entry.id, (entry.key,), ("2",)) for entry in MAIN_SCREENS),
     Scene("board-fan-out", ("down", "down", "tab", "tab", "right"), ("left", "home", "shift+tab", "shift+tab")),
     Scene("item", ("home", "enter"), ("escape",)),
-    Scene("review", ("home", "]", "]", "enter"), ("escape",)),
+    Scene("review-modal", ("home", "]", "]", "enter"), ("escape",)),
     Scene("reject", ("home", "]", "]", "enter", "x"), ("escape", "escape")),
     Scene("add-items", ("home", "n"), ("escape",)),
     Scene("palette", (":",), ("escape",)),
