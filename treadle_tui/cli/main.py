@@ -47,10 +47,11 @@ def command_line(context: click.Context, demo: bool, no_engine: bool, read_only:
         option = "--read-only" if read_only else "--no-engine" if no_engine else "--demo"
         raise BadInput(f"{option} is about the full screen; leave it out before a verb: only `run` runs stages")
     if context.invoked_subcommand is None:
-        context.exit(_open_demo(invocation) if demo else _open_screen(invocation))
+        context.exit(_open_demo(invocation) if demo else open_screen(invocation))
 
 
-def _open_screen(invocation: Invocation) -> int:
+def open_screen(invocation: Invocation) -> int:
+    """Open the full screen; the exit code once it is closed."""
     from treadle_tui.cli.database import allow_writing, require_existing
 
     db = invocation.database

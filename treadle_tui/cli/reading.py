@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from treadle_tui.cli.database import require_existing
 from treadle_tui.cli.masking import masked
@@ -17,11 +17,16 @@ from treadle_tui.engine.store.sqlite.file_reading import FileReading
 
 if TYPE_CHECKING:
     from treadle_tui.engine.attempt_record import AttemptRecord
+    from treadle_tui.engine.desk import DecisionRecord
     from treadle_tui.engine.events import Event, Lagged
     from treadle_tui.engine.states import StageState, StageStatus, StoredItem
     from treadle_tui.engine.status import ItemRow, PendingReview, StageStatistics
     from treadle_tui.engine.store.sqlite.columns import Question
     from treadle_tui.engine.store.sqlite.questions import Questions
+
+
+DECISIONS_AT_ONCE = 500
+"""Decisions that are read before the first of them is printed."""
 
 
 class ItemPage(NamedTuple):
@@ -162,6 +167,45 @@ def stored_events(db: Path, since: int = 0, item_id: str | None = None) -> Itera
             if len(batch) < EVENTS_AT_ONCE:
                 return
             since = max(getattr(event, "seq", 0) for event in batch)
+
+
+class DecisionReport(NamedTuple):
+    """One decision with what it was made on, without secrets."""
+
+    record: DecisionRecord
+    inputs: dict[str, Any]
+    """The item's fields under `item`, and the outputs of what the stage directly depends on, as they stand now."""
+    output: Any
+    """What the decided attempt gave; None when it gave nothing."""
+
+
+def decision_log(db: Path, workflow: str | None = None) -> Iterator[DecisionReport]:
+    """Every decision, oldest first."""
+    from treadle_tui.engine.store.sqlite.desk import decision_batch
+
+    with _opened(db) as file:
+        last = 0
+        while records := file.ask(decision_batch(last, DECISIONS_AT_ONCE, workflow)):
+            for record in records:
+                yield file.ask(_decision_report(file.questions, record))
+            last = records[-1].number
+
+
+def _decision_report(file: Questions, record: DecisionRecord) -> Question[DecisionReport]:
+    item = yield from file.get_item(record.item_id)
+    statuses = yield from file.get_all_statuses(record.item_id)
+    above = (yield from file.dependencies(record.workflow)).get(record.stage, [])
+    attempts = yield from file.get_attempts(record.item_id, record.stage, record.subtask)
+    names = yield from _secret_names(file, record.workflow)
+    inputs = {name: statuses[name].output for name in above if name in statuses}
+    output = next((attempt.output for attempt in attempts if attempt.number == record.attempt), None)
+    if item is not None:
+        inputs["item"] = item.data
+    if not names:
+        return DecisionReport(record, inputs, output)
+    from treadle_tui.engine.secrets import redact
+
+    return DecisionReport(masked(record, names), redact(inputs, names), redact(output, names))
 
 
 @contextmanager

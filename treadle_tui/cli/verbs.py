@@ -31,6 +31,8 @@ VERBS = {
     "approve": Verb("reviews", "approve", "Approve what an item waits for."),
     "reject": Verb("reviews", "reject", "Reject what an item waits for."),
     "request-changes": Verb("reviews", "request_changes", "Have a stage run again with feedback."),
+    "review": Verb("plain_review", "review", "Review one by one, in plain lines where the screen is none."),
+    "export": Verb("export", "export", "Write what was decided, for other programs."),
     "retry": Verb("retrying", "retry", "Run again what has failed."),
     "rerun": Verb("control", "rerun", "Run a finished stage again, and all behind it."),
     "pause": Verb("control", "pause", "Start nothing new for items, or for one stage."),

@@ -10,6 +10,7 @@ from treadle_tui.engine.codec import encode_json
 from treadle_tui.engine.desk import DecisionRecord, HeldDecision, Jotting
 from treadle_tui.engine.store import desk_views
 from treadle_tui.engine.store.desk_rows import DecisionRow, DeskRows, HeldRow, JottingRow
+from treadle_tui.engine.store.sqlite.columns import Question
 from treadle_tui.engine.store.sqlite.reader import Reader
 
 _HELD = "o.id, o.session, o.reviewer, o.host, o.pid, o.pid_start, o.item, o.stage, o.subtask, o.version, o.decision, o.made_at, o.problem"
@@ -98,6 +99,16 @@ class SqliteDesk(DeskRows):
             " (SELECT max(number) FROM treadle_decisions WHERE item = ? AND stage = ? AND sub = ?)",
             (item, stage, sub),
         )
+
+
+def decision_batch(after: int, limit: int, workflow: str | None) -> Question[list[DecisionRecord]]:
+    """The log of decisions after the line of that number, oldest first."""
+    rows = yield (
+        f"SELECT {_DECISION}, w.name, i.id, s.name FROM treadle_decisions d {_NAMES.format('d')}"
+        " WHERE d.number > ? AND (? IS NULL OR w.name = ?) ORDER BY d.number LIMIT ?",
+        (after, workflow, workflow, limit),
+    )
+    return [desk_views.decision_record(DecisionRow(*row[:-3]), *row[-3:]) for row in rows]
 
 
 class SqliteDeskReads:
