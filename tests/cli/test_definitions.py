@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Call
+from tests.cli.conftest import ROOT, Call
 
 
 def test_a_file_that_is_right_is_told_with_its_stages(treadle: Call, folder: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_copy_of_a_workflow_brings_what_it_needs_and_has_its_own_name(treadle:
     answer = treadle("new", "ours", "--from", "licences", "--json")
 
     names = sorted(Path(name).name for name in answer.json["files"])
-    assert names == ["_licences_documents.py", "_licences_environment.py", "_licences_spdx.py", "ours.py"]
+    assert names == sorted([*(path.name for path in (ROOT / "workflows").glob("_licences_*.py")), "ours.py"])
     assert "workflow 'ours', 6 stages" in treadle("check", str(folder / "workflows" / "ours.py")).out
     again = treadle("new", "theirs", "--from", "licences")
     assert again.code == 0, "the files beside it are there already, and the same"

@@ -17,7 +17,7 @@ ACTIONS = {
     "etl": ["fetch_data", "transform_data", "load_data"],
     "diamond": ["start", "right_side", "left_side", "join"],
 }
-"""In the order in which they run: `right_side` takes less time than `left_side`."""
+"""In the order of their dependencies; those in the middle of `diamond` run side by side."""
 
 
 def load(name: str, acted: list[str]) -> Workflow:
@@ -37,7 +37,8 @@ async def test_a_step_list_runs_its_actions_in_the_order_of_its_dependencies(nam
         await clock.run(engine.run_until_idle())
         assert (await engine.status("one")).is_complete()
 
-    assert acted == ACTIONS[name]
+    assert sorted(acted) == sorted(ACTIONS[name])
+    assert (acted[0], acted[-1]) == (ACTIONS[name][0], ACTIONS[name][-1])
 
 
 async def test_a_step_that_fails_by_chance_is_tried_as_often_as_its_list_says(monkeypatch: pytest.MonkeyPatch) -> None:
