@@ -45,6 +45,7 @@ class EditOutput(Modal[tuple[Any] | None]):
         & > Vertical { width: 96%; max-width: 160; height: 96%; background: $surface; border: round $accent; padding: 0 1; }
         & TitleLine, & KeyBar { background: $surface; }
         & TextArea { height: 3fr; border: none; background: $panel; margin: 1 0; }
+        & TextArea:focus { border: none; }
         & #wrong { height: auto; max-height: 3; padding: 0 1; color: $state-failed; }
         & OutlineView { height: 2fr; background: $surface; }
     }

@@ -13,7 +13,7 @@ from treadle_tui.board.review_line import ReviewLine
 from treadle_tui.board.review_subject import ReviewSubject, review_outline
 from treadle_tui.board.safe_text import safe_line, safe_paragraphs
 from treadle_tui.widgets.outline_view import OutlineView
-from treadle_tui.widgets.plain_text import PlainText, TitleLine
+from treadle_tui.widgets.plain_text import TitleLine
 
 
 class ReviewPreview(Vertical):
@@ -24,8 +24,7 @@ class ReviewPreview(Vertical):
         width: 1fr;
         height: 1fr;
         & TitleLine { background: $background; }
-        & #question { padding: 1 1; text-style: bold; max-height: 5; overflow-y: auto; scrollbar-size-vertical: 1; }
-        & OutlineView { height: 1fr; }
+        & OutlineView { height: 1fr; margin-top: 1; }
     }
     """
 
@@ -34,9 +33,8 @@ class ReviewPreview(Vertical):
         self._shown: tuple[ReviewLine, int] | None = None
 
     def compose(self) -> ComposeResult:
-        """Title, question, outline."""
+        """Title, and the outline, in which the question is the first thing: a text of its own would be laid out anew with each review."""
         yield TitleLine("", "")
-        yield PlainText(id="question")
         yield OutlineView()
 
     @property
@@ -46,10 +44,9 @@ class ReviewPreview(Vertical):
 
     def show(self, line: ReviewLine | None, subject: ReviewSubject | None, now: datetime, note: str = "", draft: bool = False) -> None:
         """Show a line of the list; `subject` is what has been read of it."""
-        title, question = self.query_one(TitleLine), self.query_one("#question", PlainText)
+        title = self.query_one(TitleLine)
         if line is None:
             title.show("", "")
-            question.show("")
             self.outline.show([])
             self._shown = None
             return
@@ -58,8 +55,8 @@ class ReviewPreview(Vertical):
         standing = subject.standing(now) if subject is not None else ""
         title.show(line.title, standing)
         asked = subject.summary if subject is not None else line.summary
-        question.show("\n".join(safe_paragraphs(asked or f"{line.key.stage} asks for a decision")))
-        nodes = _kept_nodes(note, draft)
+        question = safe_paragraphs(asked or f"{line.key.stage} asks for a decision")
+        nodes = [Node(("question",), paragraphs=(*question, ""), tone=Tone.HEADING), *_kept_nodes(note, draft)]
         if subject is not None:
             nodes += [*_field_nodes(subject), *review_outline(subject, now)]
         self.outline.show(nodes)

@@ -65,7 +65,8 @@ class Unit(ABC):
 
     def attempt_verb(self, verb: Callable[[Unit], T]) -> T | Exception:
         """Run a verb inside this one; what it returned, or its error, with nothing of it done."""
-        outer = (list(self._undos), set(self._edited), list(self._delta_log), self._marks)
+        undos, deltas, marks = self._undos, self._delta_log, self._marks
+        self._undos, self._delta_log = [], []  # put aside, not copied: a thousand verbs in one must not cost a million steps
         self.begin_verb()
         try:
             return verb(self)
@@ -73,11 +74,11 @@ class Unit(ABC):
             self.take_back()
             return error
         finally:
-            undos, _, deltas, _ = outer
-            self._undos[:0] = undos
-            self._delta_log[:0] = deltas
+            undos += self._undos
+            deltas += self._delta_log
+            self._undos, self._delta_log = undos, deltas
             self._edited.clear()
-            self._marks = outer[3]
+            self._marks = marks
 
     def edit(self, row: Row) -> None:
         """Announce that a row is about to change. Call it before the first change of each verb; repeating it is free."""
