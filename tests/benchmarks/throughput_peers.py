@@ -24,6 +24,7 @@ from typing import Any
 
 STAGES = ("fetch", "clean", "judge", "review", "export")
 AT_ONCE = 8
+"""Items in flight; 1 when the name ends in ", one item at a time"."""
 
 
 async def some_at_once(n: int, run: Callable[[int], Awaitable[Any]]) -> float:
@@ -172,7 +173,10 @@ def huey(n: int, folder: Path) -> float:
 
 def main() -> None:
     """One measurement."""
-    name, n = sys.argv[1], int(sys.argv[2])
+    global AT_ONCE
+    name, _, alone = sys.argv[1].partition(", ")
+    n = int(sys.argv[2])
+    AT_ONCE = 1 if alone else AT_ONCE
     with tempfile.TemporaryDirectory(prefix="treadle-bench-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         try:
