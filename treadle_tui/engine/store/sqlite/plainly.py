@@ -1,8 +1,8 @@
-"""The ordinary case, set-wise: many first attempts that just completed, and the claims of what they set free.
+"""The ordinary case, set-wise: many items added; many first attempts that just completed, and the claims of what they set free.
 
-What `finishing.finish_plainly` says, done by a few statements for hundreds of stages, beside the engine's loop. Nothing is decided
-anew here: what is not ordinary (a lost lease, a paused item, a decision upstream) is left to the verbs, and nothing of it is done.
-That the two agree is tested on random batches.
+What `items.submit` and `finishing.finish_plainly` say, done by a few statements for hundreds of stages, beside the engine's loop.
+Nothing is decided anew here: what is not ordinary (a lost lease, a paused item, a decision upstream) is left to the verbs, and nothing
+of it is done. That the two agree is tested on random batches.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
-from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Recorded, Work
+from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Recorded, Submitted, Work
 from treadle_tui.engine.store.rows import COMPLETED, NOT_READY, PENDING, READY, RUNNING
 from treadle_tui.engine.store.shape import StageShape
 from treadle_tui.engine.store.sqlite.rowwise import execute_rows, select_rows
@@ -22,6 +22,7 @@ from treadle_tui.engine.store.verbs.claiming import idempotency_key
 if TYPE_CHECKING:
     from treadle_tui.engine.store.sqlite.unit import SqliteUnit
 
+_ADDED_KIND = KIND_NUMBER[ev.ItemAdded]
 _COMPLETED_KIND, _STARTED_KIND = KIND_NUMBER[ev.StageCompleted], KIND_NUMBER[ev.StageStarted]
 _WORKFLOW_COMPLETED_KIND = KIND_NUMBER[ev.WorkflowCompleted]
 _COMPLETED_OUTCOME = OUTCOME_NUMBER["completed"]
@@ -37,6 +38,8 @@ _ORDINARY = (
 _HAVE_ROWS = "SELECT v.column3 FROM (VALUES {rows}) v JOIN treadle_tasks t ON t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
 """Of (item, stage, place) the places of stages that have a row."""
 
+_KNOWN = "SELECT i.id, i.workflow FROM (VALUES {rows}) v JOIN treadle_items i ON i.id = v.column1"
+_ITEMS = "INSERT INTO treadle_items (key, id, workflow, data, priority, created_at, flags, open_stages) VALUES {rows}"
 _COMPLETE = (
     f"UPDATE treadle_tasks AS t SET state = {COMPLETED}, is_open = 0, worker = NULL, due_at = NULL, interruptions = 0, out = 1,"
     " version = version + 1, updated_at = v.column3, completed_at = v.column3"
@@ -80,6 +83,34 @@ def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Co
         ],
     )
     return Recorded(_go_on(unit, worker, taken, stages, contenders), left)
+
+
+def submit(unit: SqliteUnit, workflow: int, batch: Sequence[tuple[str, bytes]], priority: int) -> Submitted:
+    """Add items (id, JSON data); a known id is kept as it was. As `items.submit`, without a row's object for each."""
+    unit.flush()
+    shape = unit.shapes[workflow]
+    known = dict(select_rows(unit.connection, _KNOWN, [(item_id,) for item_id, _ in batch]))
+    elsewhere = [item_id for item_id, _ in batch if known.get(item_id, workflow) != workflow]
+    new: dict[str, bytes] = {}
+    for item_id, data in batch:
+        if item_id not in known:
+            new.setdefault(item_id, data)
+    if not new:
+        return Submitted(0, elsewhere)
+    unit.note_written()
+    unit.rings = True
+    first, now, seq = unit.reserve_items(len(new)), unit.now, unit.last_seq
+    items = [
+        (first + place, item_id, workflow, data, priority, now, 0, len(shape.stages)) for place, (item_id, data) in enumerate(new.items())
+    ]
+    execute_rows(unit.connection, _ITEMS, items)
+    roots = [(turn, root.id) for turn, root in enumerate(shape.roots)]
+    execute_rows(unit.connection, _DEPENDENTS, [_row(item[0], root, READY, turn, priority, now) for item in items for turn, root in roots])
+    unit.events += [(seq + place, now, _ADDED_KIND, workflow, item[0], None, None, 0, None) for place, item in enumerate(items, start=1)]
+    unit.last_seq = seq + len(items)
+    for stage in shape.stages:
+        unit.count(stage.id, False, PENDING, len(items))
+    return Submitted(len(items), elsewhere)
 
 
 def _ordinary(unit: SqliteUnit, worker: int, batch: Sequence[Ended], fingerprints: Mapping[int, str]) -> set[int]:

@@ -11,7 +11,7 @@ from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.event_codec import decode_event
-from treadle_tui.engine.store.results import Ended, Recorded
+from treadle_tui.engine.store.results import Ended, Recorded, Submitted
 from treadle_tui.engine.store.retention_verbs import RetentionVerbs
 from treadle_tui.engine.store.rows import RawEvent, StoredEvent
 from treadle_tui.engine.store.sqlite import plainly
@@ -110,6 +110,15 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteReten
     async def _run(self, verb: Callable[[Unit], T], now: int = 0) -> T:
         result: T = await self._writer.run(verb, now)
         return result
+
+    async def add_items(self, workflow: int, batch: Sequence[tuple[str, bytes]], priority: int, now: int) -> Submitted:
+        """As every store does it, set-wise: see `plainly`."""
+
+        def verb(unit: Unit) -> Submitted:
+            assert isinstance(unit, SqliteUnit)
+            return plainly.submit(unit, workflow, batch, priority)
+
+        return await self._run(verb, now)
 
     async def finish_plainly(
         self, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str], now: int

@@ -308,6 +308,12 @@ class SqliteUnit(Unit):
             found[item.id] = item
         return found
 
+    def reserve_items(self, count: int) -> int:
+        """The first of so many numbers for items that are written past the cache; see `note_written`."""
+        first = self._last_item + 1
+        self._last_item += count
+        return first
+
     def insert_item(self, id: str, workflow: int, data: bytes, priority: int) -> Item:
         self._last_item += 1
         item = Item(self._last_item, id, workflow, data, priority, self.now)
