@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from treadle_tui.cli.loader import LoadedWorkflows
     from treadle_tui.cli.settings_files import LoadedSettings
     from treadle_tui.engine_host import OpensStore
+
+
+#: Objects more than before, at which Python looks for garbage. Its own 700 come together about fifty times while modules are imported,
+#: none of which is garbage.
+_OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 
 def start_screen(
@@ -30,9 +38,12 @@ def start_screen(
 
 def main() -> None:
     """Run the program with the arguments it was started with."""
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     from treadle_tui.cli.main import run_command_line
 
-    sys.exit(run_command_line(sys.argv[1:], start_screen))
+    code = run_command_line(sys.argv[1:], start_screen)
+    gc.freeze()  # the interpreter, as it ends, would go through everything there is for garbage, and give all of it back at once anyway
+    sys.exit(code)
 
 
 def forget_current_directory() -> None:
@@ -40,8 +51,8 @@ def forget_current_directory() -> None:
 
     The source tree is left on it, when that is where the program itself runs from.
     """
-    here, home = Path.cwd(), Path(__file__).absolute().parent.parent
-    if sys.path and sys.path[0] in ("", str(here)) and here.resolve() != home.resolve():
+    here, home = os.getcwd(), os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # without pathlib: every verb would pay for it
+    if sys.path and sys.path[0] in ("", here) and os.path.realpath(here) != os.path.realpath(home):
         del sys.path[0]
 
 
