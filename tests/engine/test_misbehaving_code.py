@@ -23,7 +23,7 @@ ERRORS = [KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError(), StopIter
 
 @pytest.mark.parametrize(
     ("kind", "error"),
-    [*(("async", error) for error in ERRORS), *(("plain", error) for error in (*ERRORS, GeneratorExit()))],
+    [(kind, error) for kind in ("async", "plain") for error in (*ERRORS, GeneratorExit())],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 async def test_whatever_a_stage_raises_is_a_failed_attempt_and_others_go_on(store, start, kind, error):
@@ -49,7 +49,7 @@ async def test_whatever_a_stage_raises_is_a_failed_attempt_and_others_go_on(stor
 
 
 @pytest.mark.parametrize("where", ["gate", "skip_if", "before_execute", "reduce", "memo"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), asyncio.CancelledError(), SystemExit()], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", [*ERRORS[:3], GeneratorExit()], ids=lambda error: type(error).__name__)
 async def test_whatever_is_raised_anywhere_ends_no_engine(store, start, where, error):
     def raising(*arguments: Any, **named: Any) -> Any:
         raise error

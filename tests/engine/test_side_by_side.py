@@ -12,6 +12,7 @@ from treadle_tui.engine import StageState, Workflow
 
 from .workflows import ran, state
 
+ARRAY: contextvars.ContextVar[object] = contextvars.ContextVar("array")
 COLOUR: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
 
 
@@ -46,6 +47,42 @@ async def test_a_context_variable_of_one_attempt_is_not_seen_by_another(store, s
     await ran(await start(one_stage(work)), *NAMES)
 
     assert seen == ["none"] * len(NAMES)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_context_variable_is_not_seen_by_what_its_completion_sets_free(store, start, waits):
+    seen = []
+    workflow = Workflow("docs")
+
+    @workflow.stage
+    async def above(item: Any) -> None:
+        COLOUR.set(item["id"])
+        if waits:
+            await asyncio.sleep(0)
+
+    @workflow.stage(after=["above"])
+    async def below() -> None:
+        seen.append(COLOUR.get())
+
+    await ran(await start(workflow), *NAMES)
+
+    assert seen == ["none"] * len(NAMES)
+
+
+async def test_a_context_variable_whose_values_cannot_be_compared_stops_nothing(store, start):
+    class Array:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError("the truth of an array is ambiguous")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    async def work() -> None:
+        ARRAY.set(Array())
+
+    ARRAY.set(Array())
+    await asyncio.wait_for(ran(await start(one_stage(work)), *NAMES), 10)
+
+    assert await state(store, "work", NAMES[-1]) is StageState.COMPLETED
 
 
 async def test_an_attempt_that_cancels_its_own_task_is_the_only_one_that_suffers(store, start):

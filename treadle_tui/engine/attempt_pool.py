@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from time import perf_counter
 
 from treadle_tui.engine.running import RunningAttempt
@@ -30,6 +30,8 @@ class AttemptPool:
         """`run` never raises; it answers a cancellation with a result too. `ended` is told of every attempt that was begun."""
         self._run = run
         self._ended = ended
+        self._context = copy_context()
+        """That of the drive: every task begins with it, whoever's context the pool is called in."""
         self._queue: deque[RunningAttempt] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_work: asyncio.Task[None] | None = None
@@ -46,7 +48,7 @@ class AttemptPool:
 
     def _have_next(self) -> None:
         if self._next is None and self._queue:
-            self._next = asyncio.create_task(self._work(), name="treadle attempts")
+            self._next = asyncio.create_task(self._work(), name="treadle attempts", context=self._context.copy())
             self._tasks.add(self._next)
             self._next.add_done_callback(self._tasks.discard)
 
@@ -63,7 +65,7 @@ class AttemptPool:
             attempt.task = None  # it has ended: nobody need interrupt it any more
             self._ended(self, attempt, result)
             # What a stage leaves behind in its task (a context variable, a cancellation) must not reach another stage.
-            if perf_counter() >= until or me.cancelling() or copy_context() != context:
+            if perf_counter() >= until or me.cancelling() or _has_changed(context):
                 break
         if self._at_work is me:
             self._at_work = None
@@ -79,3 +81,11 @@ class AttemptPool:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         return never_begun
+
+
+def _has_changed(context: Context) -> bool:
+    """Whether a stage has left a context variable set; also when its value cannot be compared, as an array cannot."""
+    try:
+        return copy_context() != context
+    except Exception:
+        return True

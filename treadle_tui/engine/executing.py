@@ -109,9 +109,11 @@ class Executor:
                 return await self._within_time(attempt, self._resolution(attempt, ctx, item), call)
             outcome = await self._runner.run(call)
             return straight_result(definition, ctx, outcome) or await self._resolution(attempt, ctx, item).of_outcome(outcome)
-        except (asyncio.CancelledError, GeneratorExit):
+        except asyncio.CancelledError:
             raise
         except BaseException as error:  # whatever a user's code raises is a failed attempt
+            if isinstance(error, GeneratorExit) and not _is_at_work(attempt):
+                raise
             if not isinstance(error, AttemptTimedOut):
                 log.info("attempt %s failed", claim.idempotency_key, exc_info=error)
             return self._resolution(attempt, ctx, item).of_error(error)
@@ -186,3 +188,11 @@ class Executor:
             services=attempt,
             sleep=self._clock.sleep,
         )
+
+
+def _is_at_work(attempt: RunningAttempt) -> bool:
+    """Whether this attempt's task is the one that runs; when it is not, its coroutine is being closed."""
+    try:
+        return asyncio.current_task() is attempt.task
+    except RuntimeError:  # no loop runs at all
+        return False
