@@ -11,6 +11,8 @@ from treadle_tui.engine import (
     Approve,
     Escalated,
     Reject,
+    Retry,
+    RetryBudget,
     ReviewField,
     ReviewPolicy,
     ReviewRequired,
@@ -136,3 +138,21 @@ async def test_the_review_of_a_subtask_expires_by_its_own_policy(store, start, c
     await engine.run_until_idle()
 
     assert (await store.get_status("a", "work")).output == {"x": "x", "y": "y"}
+
+
+async def test_reviews_that_no_engine_ends_do_not_hide_retries_that_are_due(store, start, clock):
+    """A thousand expired reviews of one workflow, whose engine is gone, come before the retry of another."""
+    engine = await start(expiring("approve"))
+    await ran(engine, *(f"item-{n}" for n in range(1001)))
+    await engine.close()
+    clock.advance(3600)
+    retried = Workflow("other")
+    retried.add_stage("work", ScriptedStage([Retry("busy", after=60.0), "done"]), retry=RetryBudget(max_attempts=2))
+    engine = await start(retried)
+    await submitted(engine, "late")
+    await engine.advance("late")
+
+    clock.advance(60)
+    await engine.advance("late")
+
+    assert await state(store, item_id="late") is StageState.COMPLETED

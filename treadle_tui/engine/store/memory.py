@@ -280,15 +280,18 @@ class MemoryUnit(Unit):
             heapq.heappush(heap, key)
         return list(best.values())
 
-    def due(self, now: int, limit: int) -> list[Task]:
+    def due(self, state: int, now: int, limit: int) -> list[Task]:
         self._index()
+        seen: dict[TaskKey, int] = {}
         found: dict[TaskKey, Task] = {}
         for due_at, key in self._due_first():
             if due_at > now or len(found) >= limit:
                 break
-            found[key] = self.tasks[key]
-        for key in found:
-            heapq.heappush(self._due, (found[key].due_at or 0, key))
+            seen[key] = due_at
+            if self.tasks[key].state == state:
+                found[key] = self.tasks[key]
+        for key, due_at in seen.items():
+            heapq.heappush(self._due, (due_at, key))
         return list(found.values())
 
     def _due_first(self) -> Iterator[tuple[int, TaskKey]]:

@@ -256,8 +256,8 @@ class Unit(ABC):
         """Ready tasks of a stage, of one item or of all, best first: priority, then turn, then age."""
 
     @abstractmethod
-    def due(self, now: int, limit: int) -> list[Task]:
-        """Tasks whose `due_at` has come and that are not yet ready."""
+    def due(self, state: int, now: int, limit: int) -> list[Task]:
+        """Tasks in this state whose `due_at` has come and that are not yet ready: those of one state never hide another's."""
 
     @abstractmethod
     def next_due(self, stages: Collection[int], state: int | None, item: int | None) -> int | None:

@@ -505,8 +505,9 @@ class SqliteUnit(Unit):
             return self._rows(f"item = ? AND stage = ? AND ready = 1 {order}", (item, stage, limit))
         return self._rows(f"stage = ? AND ready = 1 {order}", (stage, limit))
 
-    def due(self, now: int, limit: int) -> list[Task]:
-        return self._rows("due_at <= ? AND due_at IS NOT NULL AND ready = 0 ORDER BY due_at LIMIT ?", (now, limit))
+    def due(self, state: int, now: int, limit: int) -> list[Task]:
+        where = "due_at <= ? AND state = ? AND due_at IS NOT NULL AND ready = 0 ORDER BY due_at LIMIT ?"
+        return self._rows(where, (now, state, limit))
 
     def next_due(self, stages: Collection[int], state: int | None, item: int | None) -> int | None:
         self.flush()

@@ -264,9 +264,9 @@ def outlook(unit: Unit, worker: int, stages: Collection[int], item: int | None) 
 
 def release_due(unit: Unit, limit: int = 1000) -> None:
     """Retries whose time has come can be claimed."""
-    for task in unit.due(unit.now, limit):
+    for task in unit.due(RETRY_WAIT, unit.now, limit):
         item = unit.item(task.item)
-        if item is not None and task.state == RETRY_WAIT:
+        if item is not None:
             make_ready(unit, item, task)
 
 

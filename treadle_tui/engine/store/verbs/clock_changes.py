@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from treadle_tui.engine.store.rows import AWAITING_REVIEW, RETRY_WAIT
 from treadle_tui.engine.store.unit import Unit
 
 SET_BACK_MS = 2000
@@ -12,7 +13,7 @@ _EVER = 2**62
 def keep_distances(unit: Unit) -> int:
     """Retries and expiries that were planned in what is now the future are due as long after this moment as they were then. How many."""
     moved = 0
-    for task in unit.due(_EVER, _EVER):
+    for task in [*unit.due(RETRY_WAIT, _EVER, _EVER), *unit.due(AWAITING_REVIEW, _EVER, _EVER)]:
         if task.due_at is None or task.updated_at <= unit.now + SET_BACK_MS:
             continue
         unit.edit(task)

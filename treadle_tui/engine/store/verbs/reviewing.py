@@ -283,7 +283,7 @@ def _started_dependent(unit: Unit, item: Item, task: Task) -> str | None:
 
 def expire(unit: Unit, limit: int = 1000) -> int:
     """Apply `on_expiry` to reviews that have waited too long; how many."""
-    expired = [task for task in unit.due(unit.now, limit) if task.state == AWAITING_REVIEW]
+    expired = unit.due(AWAITING_REVIEW, unit.now, limit)
     for task in expired:
         item = unit.item(task.item)
         if item is not None:
