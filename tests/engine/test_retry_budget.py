@@ -476,3 +476,17 @@ async def test_every_attempt_has_a_key_of_its_own_in_printable_ascii(store, star
     keys = [context.idempotency_key for context in stage.contexts]
     assert len(set(keys)) == 4
     assert all(key.isascii() and key.isprintable() and 0 < len(key) <= 255 for key in keys)
+
+
+@pytest.mark.parametrize("listed", [[ValueError, OSError], {ValueError, OSError}, (ValueError, OSError)])
+def test_exception_types_may_be_listed_in_any_way(listed):
+    budget = RetryBudget(max_attempts=2, retry_on=listed)
+
+    assert budget.is_worth_retrying(ValueError("x"))
+    assert not budget.is_worth_retrying(KeyError("x"))
+
+
+@pytest.mark.parametrize("nonsense", [5, "ValueError", int, [ValueError, "OSError"], (3,)])
+def test_what_is_neither_exception_types_nor_a_predicate_is_refused(nonsense):
+    with pytest.raises(InvalidDefinition, match="retry_on"):
+        RetryBudget(max_attempts=2, retry_on=nonsense)

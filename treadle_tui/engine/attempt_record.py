@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.record import Record, refuse_changes
 from treadle_tui.engine.verdict import Verdict
 
 OUTCOMES = (
@@ -43,3 +43,6 @@ class AttemptRecord(Record, frozen=True, kw_only=True):
     """What the gates said; None when there were none or they were not asked."""
     feedback: Feedback | None = None
     """What was said about this attempt, by a gate or a person; the next attempt receives it."""
+
+
+refuse_changes(AttemptRecord)

@@ -12,7 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.record import Record, refuse_changes
 from treadle_tui.engine.review import ReviewData, ReviewDecision
 from treadle_tui.engine.states import StageState
 
@@ -240,3 +240,6 @@ STATE_AFTER: Mapping[type[Event], StageState] = MappingProxyType(
     }
 )
 """The state a stage or subtask is in after an event; `ReviewResolved` with `RequestChanges` means pending besides."""
+
+
+refuse_changes(Event, Lagged)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.record import Record, refuse_changes
 
 
 class Criterion(Record, frozen=True):
@@ -29,3 +29,6 @@ class Feedback(Record, frozen=True):
     guidance: Any = None
     """Any JSON value; the stage that reads it knows its shape."""
     source: Literal["gate", "person"] = "gate"
+
+
+refuse_changes(Criterion, Feedback)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.record import Record, refuse_changes
 from treadle_tui.engine.review import ReviewData
 
 
@@ -60,3 +60,6 @@ class Failed(StageOutcome, frozen=True):
     """Failed for good; no retry."""
 
     error: str
+
+
+refuse_changes(SubTask, StageOutcome)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from dataclasses import Field
+    from typing import NoReturn
 
 
 class _DataclassFields:
@@ -42,6 +44,15 @@ def _dataclass_fields(record: type[Record]) -> dict[str, Field[Any]]:
     return {field.name: field for field in dataclasses.fields(dataclasses.make_dataclass(record.__name__, made))}
 
 
+class _DataclassParameters:
+    """What `@dataclass(frozen=True)` says of a class it has made."""
+
+    def __get__(self, instance: object, owner: type[Record]) -> Any:
+        import dataclasses
+
+        return dataclasses.make_dataclass(owner.__name__, (), frozen=True).__dataclass_params__  # type: ignore[attr-defined]
+
+
 class Record(msgspec.Struct, frozen=True):
     """The base of the engine's values. Each says `frozen=True`, and `kw_only=True` where a position would tell nothing."""
 
@@ -49,3 +60,23 @@ class Record(msgspec.Struct, frozen=True):
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
         __dataclass_fields__: ClassVar[Any] = _DataclassFields()
+        __dataclass_params__: ClassVar[Any] = _DataclassParameters()
+
+
+def refuse_changes(*kinds: type[Record]) -> None:
+    """Let these, and those made of them so far, refuse a change as a frozen dataclass does, with `FrozenInstanceError`.
+
+    A struct refuses with an `AttributeError`, and takes no other answer at its definition; so this comes after all of a module's.
+    """
+    for kind in kinds:
+        change: Callable[..., NoReturn] = _refuse_change
+        type.__setattr__(kind, "__setattr__", change)
+        type.__setattr__(kind, "__delattr__", change)
+
+
+def _refuse_change(self: Record, name: str, *value: object) -> NoReturn:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(
+        f"cannot {'assign to' if value else 'delete'} field {name!r} of a {type(self).__name__}; make another with replace"
+    )

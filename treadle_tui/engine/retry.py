@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
-from treadle_tui.engine.errors import InvalidDefinition, nearest
-from treadle_tui.engine.record import Record
+import msgspec
 
-RetryOn = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
+from treadle_tui.engine.errors import InvalidDefinition, nearest
+from treadle_tui.engine.record import Record, refuse_changes
+
+RetryOn = type[BaseException] | Collection[type[BaseException]] | Callable[[BaseException], bool]
 
 
 class RetryBudget(Record, frozen=True):
@@ -58,6 +60,19 @@ class RetryBudget(Record, frozen=True):
                 f"retry budget: on_exhausted={self.on_exhausted!r} is unknown; {nearest(str(self.on_exhausted), ('fail', 'escalate'))}"
             )
 
+        self._check_retry_on()
+
+    def _check_retry_on(self) -> None:
+        wanted = self.retry_on
+        if isinstance(wanted, list | set | frozenset):
+            wanted = tuple(wanted)
+            msgspec.structs.force_setattr(self, "retry_on", wanted)
+        types = wanted if isinstance(wanted, tuple) else (wanted,) if isinstance(wanted, type) else ()
+        if any(not (isinstance(each, type) and issubclass(each, BaseException)) for each in types) or not (
+            wanted is None or isinstance(wanted, tuple) or callable(wanted)
+        ):
+            raise InvalidDefinition(f"retry budget: retry_on={self.retry_on!r} must be exception types, or a function of the exception")
+
     def delay_after(self, failures: int, random_source: Callable[[], float] | None = None) -> float:
         """Seconds to wait after so many failed attempts of this budget (1 or more); jitter drawn from `random_source` in [0, 1)."""
         try:
@@ -77,7 +92,7 @@ class RetryBudget(Record, frozen=True):
         if isinstance(self.retry_on, (tuple, type)):
             return isinstance(error, self.retry_on)
         try:
-            return bool(self.retry_on(error))
+            return bool(self.retry_on(error))  # type: ignore[operator]
         except Exception:
             return True
 
@@ -90,3 +105,6 @@ def _drawn() -> float:
 
 MAX_DELAY_SECONDS = 366 * 24 * 3600.0
 """A year: longer waits are capped here, so that a runaway backoff stays a date that can be written."""
+
+
+refuse_changes(RetryBudget)

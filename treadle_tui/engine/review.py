@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from treadle_tui.engine.errors import InvalidDefinition, nearest
 from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.record import Record, refuse_changes
 
 FieldKind = Literal["text", "number", "bool", "choice"]
 When = Literal["never", "always", "on_escalation", "on_uncertain", "on_escalation_or_uncertain", "sample"]
@@ -103,6 +103,10 @@ class PickAttempt(ReviewDecision, frozen=True):
     verb: ClassVar[str] = "pick_attempt"
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 class _PolicyOptions(Record, frozen=True, kw_only=True):
     """What may be said of a policy by name."""
 
@@ -135,10 +139,14 @@ class ReviewPolicy(_PolicyOptions, frozen=True):
             raise InvalidDefinition(f"review policy: on_expiry={self.on_expiry!r} is unknown; {nearest(str(self.on_expiry), ON_EXPIRIES)}")
         if self.when == "sample" and self.rate is None:
             raise InvalidDefinition("review policy: when='sample' needs a rate between 0 and 1")
-        if self.rate is not None and not 0 <= self.rate <= 1:
+        if self.rate is not None and not (_is_number(self.rate) and 0 <= self.rate <= 1):
             raise InvalidDefinition(f"review policy: rate={self.rate!r} must be between 0 and 1")
-        if self.expires_after is not None and not self.expires_after > 0:
+        if self.expires_after is not None and not (_is_number(self.expires_after) and self.expires_after > 0):
             raise InvalidDefinition(f"review policy: expires_after={self.expires_after!r} must be above 0 seconds")
+        if self.group is not None and not isinstance(self.group, str):
+            raise InvalidDefinition(f"review policy: group={self.group!r} must be a text")
+        if isinstance(self.reasons, str) or not all(isinstance(reason, str) for reason in self.reasons):
+            raise InvalidDefinition(f"review policy: reasons={self.reasons!r} must be a list of texts")
 
     @classmethod
     def sample(cls, rate: float, **options: Any) -> ReviewPolicy:
@@ -161,3 +169,5 @@ ReviewPolicy.ALWAYS = ReviewPolicy("always")
 ReviewPolicy.ON_ESCALATION = ReviewPolicy("on_escalation")
 ReviewPolicy.ON_UNCERTAIN = ReviewPolicy("on_uncertain")
 ReviewPolicy.ON_ESCALATION_OR_UNCERTAIN = ReviewPolicy("on_escalation_or_uncertain")
+
+refuse_changes(ReviewField, ReviewData, ReviewDecision, ReviewPolicy)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from treadle_tui.engine.errors import InvalidTransition
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.record import Record, refuse_changes
 from treadle_tui.engine.review import ReviewData, ReviewDecision
 
 
@@ -171,3 +171,6 @@ class StoredItem(Record, frozen=True, kw_only=True):
     """The item's fields as a plain JSON value."""
     state: ItemState
     created_at: datetime
+
+
+refuse_changes(SubTaskStatus, StageStatus, StoredItem)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.record import Record, refuse_changes
 from treadle_tui.engine.review import ReviewData, ReviewDecision
 from treadle_tui.engine.states import ItemState, StageState, StageStatus
 
@@ -225,3 +225,6 @@ class ItemRow(Record, frozen=True, kw_only=True):
     created_at: datetime
     cells: Mapping[str, Cell] = msgspec.field(default_factory=dict)
     """By stage name, every stage of the item's workflow."""
+
+
+refuse_changes(StageEntry, StageRun, StageStatistics, Eta, PipelineStatus, PendingReview, Explanation, Cell, ItemRow)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.record import Record
+from treadle_tui.engine.record import Record, refuse_changes
 
 
 class Verdict(Record, frozen=True):
@@ -41,3 +41,6 @@ class Uncertain(Verdict, frozen=True):
     """The gate cannot tell."""
 
     reason: str = ""
+
+
+refuse_changes(Verdict)
