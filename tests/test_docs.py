@@ -3,6 +3,9 @@
 A `text` block right behind a block of code is what that code prints. A block whose first line is a comment with a file name, or whose
 fence names one, is written to that file. `sh` blocks are run too, and other `toml` and `json` is read. README.md is the business of
 `test_readme`, the JSON of command-line.md as well.
+
+What a reader of a page does not need to see stands in a comment right above a block: `given:` and a line for the shell that is run first,
+`each line in a terminal of its own`, or `not run:` and the reason.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -25,10 +29,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.terminal import Terminal
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if re.search("^```(python|sh|toml)", page.read_text(), re.MULTILINE)]
 
-_FENCE = re.compile(r"^```(\w*) ?(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(?:<!-- ([^\n]*) -->\n)?```(\w*) ?(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_MARKS = re.compile("given: (?P<given>.+)|(?P<terminals>each line in a terminal of its own.*)|not run: (?P<reason>.+)")
 _FILE_COMMENT = re.compile(r"# (\S+\.(?:py|toml))(, at the end)?\n")
 
 
@@ -47,6 +54,8 @@ class Block:
     """Whether the file goes on with it, instead of beginning."""
     printed: str | None = None
     """What the page says it prints; None when it does not say."""
+    mark: str = ""
+    """What is said of it in a comment above it."""
 
     @property
     def where(self) -> str:
@@ -58,16 +67,16 @@ def blocks_of(page: Path) -> list[Block]:
     blocks: list[Block] = []
     end = -1
     for fence in _FENCE.finditer(text):
-        language, file, code = fence.groups()
+        mark, language, file, code = fence.groups()
         comment = _FILE_COMMENT.match(code)
         is_right_behind = blocks != [] and text[end : fence.start()].strip() == ""
         if language == "text" and is_right_behind:
             code_block = blocks.pop()
             blocks.append(replace(code_block, printed=code))
         else:
-            line = text.count("\n", 0, fence.start(3)) + 1
+            line = text.count("\n", 0, fence.start(4)) + 1
             named = file or (comment[1] if comment else None)
-            blocks.append(Block(page, line, language, code, named, is_continued=bool(comment and comment[2])))
+            blocks.append(Block(page, line, language, code, named, is_continued=bool(comment and comment[2]), mark=mark or ""))
         end = fence.end()
     return blocks
 
@@ -78,6 +87,10 @@ def read_as(language: str, code: str) -> None:
         tomllib.loads(code)
     if language == "json":
         json.loads(code)
+
+
+HEADLESS = re.compile(r" run\b")
+"""Of the lines that stay open, those that show no screen."""
 
 
 class Reader:
@@ -101,6 +114,15 @@ class Reader:
         }
 
     def type_in(self, block: Block) -> None:
+        mark = _MARKS.fullmatch(block.mark)
+        assert mark is not None or not block.mark, f"{block.where}: nobody knows what {block.mark!r} means"
+        if mark is not None and mark["reason"]:
+            return
+        if mark is not None and mark["terminals"]:
+            self.open_terminals(block)
+            return
+        if mark is not None:
+            self.run_shell(replace(block, code=mark["given"]))
         if block.file is not None:
             file = self.folder / block.file
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -114,6 +136,22 @@ class Reader:
             return
         if block.printed is not None:
             assert printed == block.printed, f"{block.where} prints something else than it says:\n{printed}"
+
+    def open_terminals(self, block: Block) -> None:
+        """All lines at once, each in a terminal, until all have something to show; then they are ended as a person does."""
+        with contextlib.ExitStack() as opened:
+            terminals = {
+                line: opened.enter_context(Terminal(["bash", "-c", f"exec {line}"], self.folder, self.environment))
+                for line in block.code.splitlines()
+            }
+            for line, terminal in terminals.items():
+                terminal.wait_for("to review" if HEADLESS.search(line) else "waiting")
+            for line, terminal in terminals.items():
+                if HEADLESS.search(line):
+                    assert terminal.kill(signal.SIGINT) == 130, f"{block.where}: {line}"
+                else:
+                    terminal.press("q")
+                    assert terminal.wait_for_end() == 0, f"{block.where}: {line}\n{terminal.screen}"
 
     def run_python(self, block: Block) -> str:
         code = compile("\n" * (block.line - 1) + block.code, str(block.page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -159,16 +197,34 @@ def test_there_is_code_to_run() -> None:
     assert {"semantics", "writing-workflows", "how-to", "documents", "moderation", "media", "licences"} <= {page.stem for page in PAGES}
 
 
-LEFT_TO_READ = {"architecture.md", "operations.md"}
-"""Pages with blocks that show something, or name paths of a machine that is not this one."""
-
-
 @pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda page: page.name)
 def test_every_block_says_what_it_is_so_that_it_can_be_run(page: Path) -> None:
-    named = {fence[1] for fence in _FENCE.finditer(page.read_text())}
+    named = {fence[2] for fence in _FENCE.finditer(page.read_text())}
 
-    assert "" not in named or page.name in LEFT_TO_READ
-    assert named <= {"", "python", "sh", "toml", "json", "text"}
+    assert named <= {"python", "sh", "toml", "json", "text"}
+
+
+def test_what_is_not_run_is_little() -> None:
+    left = [block.where for page in PAGES for block in blocks_of(page) if block.mark.startswith("not run")]
+
+    assert [where.partition(",")[0] for where in left] == ["operations.md"]
+
+
+def test_the_layout_and_the_files_that_architecture_names_are_there() -> None:
+    page = ROOT / "docs" / "architecture.md"
+    (layout,) = [block.code for block in blocks_of(page) if block.language == "text"]
+    folders = [ROOT]
+    for line in layout.splitlines():
+        names = re.split(r"floor \d| {3,}", line.strip())[0].split()
+        depth = (len(line) - len(line.lstrip())) // 2
+        for name in (name for name in names if name != "…"):
+            folders[depth + 1 :] = [folders[depth] / name]
+            assert folders[-1].is_dir() or folders[-1].with_suffix(".py").is_file(), f"{name} is not in {folders[depth]}"
+
+    named = set(re.findall(r"[`(]([\w/]+\.py)[`):]", page.read_text()))
+    tops = [ROOT, ROOT / "treadle_tui", ROOT / "treadle_tui" / "engine" / "store"]
+    assert named
+    assert {name for name in named if not any((top / name).is_file() for top in tops)} == set()
 
 
 def anchors_of(page: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""The engine's public names (API.md). Never imports Textual, Rich or click; networkx only where a graph is asked for.
+"""The engine's public names. Never imports Textual, Rich or click; networkx only where a graph is asked for.
 
 A name is imported when it is first asked for: whoever needs the states of a stage does not pay for the engine (goal 13 of the start
 figures; all of it takes 100 ms).

@@ -1,7 +1,7 @@
 """What happened, one record per kind: frozen, and a dataclass to whoever asks.
 
 An event is written in the transaction of the change it tells and published only after the commit. `seq` is commit order.
-Folding the events of an item gives its states (API.md §5); `STATE_AFTER` is that fold's table. Events with a `subtask` move
+Folding the events of an item gives its states; `STATE_AFTER` is that fold's table. Events with a `subtask` move
 the subtask, not the stage.
 """
 

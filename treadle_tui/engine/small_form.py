@@ -1,4 +1,4 @@
-"""The crate's verbs on a workflow, one item at a time: thin delegates over `Engine` (API.md §4, small form).
+"""The crate's verbs on a workflow, one item at a time: thin delegates over `Engine`, the small form.
 
 Every call opens an engine on the given store for as long as it takes. The questions treat an item the store has not seen as fresh;
 every change raises `ItemNotFound` for it.
