@@ -14,6 +14,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from treadle_tui.screens.main_screen import HearsOfItems, HearsOfTotals, MainScreen
+from treadle_tui.screens.page import Page
 
 if TYPE_CHECKING:
     from treadle_tui.board.tally import Counts
@@ -155,8 +156,9 @@ class MainScreens:
     # telling --------------------------------------------------------------------------------------------------------------------
 
     def say(self, message: str) -> None:
-        """Tell a person what their key has done."""
-        self.front.say(message)
+        """Tell a person what their key has done, on the screen they look at; under a question, for when it has been answered."""
+        pages = [screen for screen in self._app.screen_stack if isinstance(screen, Page)]
+        (pages[-1] if pages else self.front).say(message)
 
     def state(self, **facts: Any) -> None:
         """Some facts of the header are others now: see `HeaderFacts`."""

@@ -58,6 +58,8 @@ class Workbench:
         self._counts: Counts = {}
         self._adding: set[asyncio.Task[str]] = set()
         self._page = page
+        self._asked_for = ""
+        """The workflow a person has gone to; it stays in front also while it has no items."""
         self.board = Board() if page is None else page.board
         self.feed: EventFeed | None = None
         self.host = EngineHost(
@@ -286,15 +288,16 @@ class Workbench:
     # what is shown --------------------------------------------------------------------------------------------------------------
 
     async def _choose_workflow(self, preferred: str = "") -> None:
-        """Show the preferred workflow, else the one shown, else the first that has items, else the first that was found."""
+        """Show the preferred workflow, else the one asked for before, the one shown, the first with items, the first that was found."""
         if self.feed is None:
             return
+        self._asked_for = preferred or self._asked_for
         names, self._counts = await asyncio.gather(self._store.stage_names(), self._store.counts())
         shown = self.board.question.workflow or ""
         with_items = [name for name in names if tally(self._counts, name).items]
         view = RememberedView() if shown else self.board_desk.remembered()
         last = view.workflow if view.workflow in with_items else ""
-        candidates = [preferred, shown if shown in with_items else "", last, *with_items, shown, *self._workflows, *names]
+        candidates = [self._asked_for, shown if shown in with_items else "", last, *with_items, shown, *self._workflows, *names]
         chosen = next((name for name in candidates if name and (name in names or name in self._workflows)), "")
         stages = names.get(chosen) or (self._workflows[chosen].stages() if chosen in self._workflows else [])
         if (chosen, stages) == (shown, self.board.every_stage):
@@ -328,7 +331,8 @@ class Workbench:
         self._app.show_title(waiting)
         self.board_screen.show_tally(shown)
         self._app.main_screens.totals_changed(counts, waiting)
-        if not shown.items and any(tally(counts, name).items for name in counts):
+        is_asked_for = self._asked_for and self._asked_for == self.board.question.workflow
+        if not shown.items and not is_asked_for and any(tally(counts, name).items for name in counts):
             self.work(self._choose_workflow(), "choose")
         elif shown.items:
             self.board.welcomes_newcomers = bool(self._adding)

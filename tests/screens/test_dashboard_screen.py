@@ -245,3 +245,15 @@ async def test_a_file_that_could_not_be_loaded_is_a_row_and_a_screen() -> None:
         await ui.seen("not loaded", "/w/bad.py:12: SyntaxError: invalid syntax", "Mend the file")
         await ui.press("escape")
         await ui.shows(DashboardScreen)
+
+
+async def test_the_cursor_stays_in_sight_in_a_low_terminal_and_what_is_above_the_lists_can_be_reached() -> None:
+    async with running(papers(), items=[Paper("one")], size=(60, 16)) as ui:
+        await ui.seen(WAITING)
+        await ui.press("1")
+        await ui.seen("a minute", "Stages by state")
+
+        await ui.press(*["down"] * 12)
+        await ui.seen("publish one?")
+        await ui.press(*["up"] * 12)
+        await ui.seen("a minute", "Stages by state")

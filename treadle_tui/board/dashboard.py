@@ -22,7 +22,7 @@ from treadle_tui.engine.store.log_view import Failure, Throughput
 
 #: Minutes shown, and of those the ones the present pace is taken from.
 MINUTES, PACE_MINUTES = 15, 5
-_STAGE_MOST, _BAR_MOST = 24, 60
+_STAGE_MOST, _BAR_MOST, _PLACE_MOST = 24, 60, 34
 
 
 class ToBoard(NamedTuple):
@@ -212,9 +212,8 @@ def stage_lines(facts: DashboardFacts, width: int) -> list[Line]:
 
 def review_lines(facts: DashboardFacts) -> list[Line]:
     """What has waited longest for a person."""
-    lines = []
-    for review in facts.reviews:
-        where = " › ".join(safe_line(part) for part in (review.item_id, review.stage, review.subtask) if part)
+    lines, places = [], _places(facts.reviews)
+    for review, where in zip(facts.reviews, places, strict=True):
         asked = safe_line(review.review.summary) if review.review is not None and review.review.summary else ""
         left = (
             Span(f"{StageState.AWAITING_REVIEW.glyph} ", Tone.AWAITING_REVIEW),
@@ -228,9 +227,8 @@ def review_lines(facts: DashboardFacts) -> list[Line]:
 
 def failure_lines(facts: DashboardFacts) -> list[Line]:
     """What failed last and stands so."""
-    lines = []
-    for failure in facts.failures:
-        where = " › ".join(safe_line(part) for part in (failure.item_id, failure.stage, failure.subtask) if part)
+    lines, places = [], _places(facts.failures)
+    for failure, where in zip(facts.failures, places, strict=True):
         left = (
             Span(f"{StageState.FAILED.glyph} ", Tone.FAILED),
             Span(f"{age(failure.at, facts.now):>4}  ", Tone.MUTED),
@@ -239,6 +237,13 @@ def failure_lines(facts: DashboardFacts) -> list[Line]:
         )
         lines.append(Line(left, (), ToItem(failure.item_id, failure.stage)))
     return lines
+
+
+def _places(found: Sequence[PendingReview] | Sequence[Failure]) -> list[str]:
+    """Where each of them is, all of one width as far as that is reasonable, so that what follows stands in a column."""
+    places = [" › ".join(safe_line(part) for part in (each.item_id, each.stage, each.subtask) if part) for each in found]
+    width = min(max(map(width_of, places), default=0), _PLACE_MOST)
+    return [place if width_of(place) > width else fit(place, width) for place in places]
 
 
 def first_line(error: str) -> str:

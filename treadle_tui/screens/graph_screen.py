@@ -12,13 +12,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import Screen
 from textual.widgets import Input
 
 from treadle_tui.board.graph_facts import GraphFacts
 from treadle_tui.board.safe_text import safe_line
 from treadle_tui.screens.main_screen import MainScreen
 from treadle_tui.screens.modal import Modal
+from treadle_tui.screens.page import Page
 from treadle_tui.screens.rereading import Rereading
 from treadle_tui.widgets.graph_view import GraphView
 from treadle_tui.widgets.key_bar import KeyBar
@@ -172,7 +172,7 @@ class GraphScreen(MainScreen):
         self._desk.next_workflow()
 
 
-class ItemGraph(Screen[None]):
+class ItemGraph(Page):
     """The way of one item through its workflow."""
 
     BINDING_GROUP_TITLE = "Way of an item"
@@ -198,7 +198,7 @@ class ItemGraph(Screen[None]):
         self._facts = facts
         self.item_id = item_id
         """The item whose way is shown."""
-        self._rereading = Rereading(self, self._read, self.notify, READ_SECONDS)
+        self._rereading = Rereading(self, self._read, self.say, READ_SECONDS)
 
     def compose(self) -> ComposeResult:
         """Title, picture, the stage under the cursor."""

@@ -58,7 +58,7 @@ class HelpScreen(Modal[None]):
 
 
 def help_nodes(screen: Screen[Any]) -> list[Node]:
-    """Bindings that have an id, one line per action, under the title of the part they belong to."""
+    """Bindings that have an id, one line per action, under the title of the part they belong to; those of the screen itself first."""
     actions: dict[str, dict[str, list[ActiveBinding]]] = {}
     for active in screen.active_bindings.values():
         if active.binding.id is not None:
@@ -66,7 +66,7 @@ def help_nodes(screen: Screen[Any]) -> list[Node]:
             actions.setdefault(title, {}).setdefault(active.binding.id, []).append(active)
     nodes = [
         Node((title,), title, make_children=lambda rows=rows, title=title: _key_nodes(screen, title, rows), starts_open=True)  # type: ignore[misc]
-        for title, rows in actions.items()
+        for title, rows in sorted(actions.items(), key=lambda each: each[0] != screen.BINDING_GROUP_TITLE)
     ]
     return [*nodes, Node(("signs",), "Signs", make_children=_sign_nodes, starts_open=True)]
 

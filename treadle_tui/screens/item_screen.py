@@ -9,7 +9,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 
 from treadle_tui.board.history_outline import DOT
 from treadle_tui.board.item_tabs import TABS, ItemHistory, explanation_words, item_json, tab_counts, tab_nodes
@@ -17,6 +16,7 @@ from treadle_tui.board.moving import move_of
 from treadle_tui.board.outline import Node
 from treadle_tui.board.time_text import clock_time
 from treadle_tui.engine.states import ItemState, StageState
+from treadle_tui.screens.page import Page
 from treadle_tui.screens.rereading import Rereading
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.outline_view import OutlineView
@@ -55,7 +55,7 @@ class ItemReads(Protocol):
         ...
 
 
-class ItemScreen(Screen[None]):
+class ItemScreen(Page):
     """An item's stages, folded; the one it was opened at unfolded."""
 
     BINDING_GROUP_TITLE = "Item"
@@ -100,7 +100,7 @@ class ItemScreen(Screen[None]):
         self._desk = desk
         self._stage = stage
         self._tab = TABS[0]
-        self._rereading = Rereading(self, self._read, self.notify, READ_SECONDS)
+        self._rereading = Rereading(self, self._read, self.say, READ_SECONDS)
 
     @property
     def item_id(self) -> str:
@@ -143,13 +143,18 @@ class ItemScreen(Screen[None]):
         self._show()
 
     def _show(self) -> None:
-        if not self.query(OutlineView):  # a resize comes before there is anything, and after it has been taken down
+        if not self._is_whole:
             return
         self.query_one(TitleLine).show(self.item_id, self._standing())
         self.query_one(TabLine).show(self._tabs(), self._tab)
         self.query_one(OutlineView).show(self._outline())
         self._tell_why()
         self.refresh_bindings()
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether there is all of it: a resize comes before there is anything, and news while it is taken down, part by part."""
+        return self.is_attached and all(self.query(part) for part in (TitleLine, TabLine, OutlineView, "#why"))
 
     def _outline(self) -> list[Node]:
         return tab_nodes(self._tab, self.history, self._stage, self.size.width)
@@ -165,6 +170,8 @@ class ItemScreen(Screen[None]):
     # why ------------------------------------------------------------------------------------------------------------------------
 
     def _tell_why(self) -> None:
+        if not self._is_whole:
+            return
         stage = self._stage_at_cursor()
         lines: list[Line] = []
         if stage is not None:

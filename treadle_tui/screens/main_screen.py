@@ -6,9 +6,9 @@ from collections.abc import Set
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
-from textual.screen import Screen
 
 from treadle_tui.board.header_facts import HeaderFacts
+from treadle_tui.screens.page import Page
 from treadle_tui.widgets.board_header import BoardHeader
 from treadle_tui.widgets.key_bar import KeyBar
 
@@ -34,7 +34,7 @@ class HearsOfTotals(Protocol):
         ...
 
 
-class MainScreen(Screen[None]):
+class MainScreen(Page):
     """One of the screens on the number keys. Yields its middle from `compose_body`, and may hear of changes (see above)."""
 
     DEFAULT_CSS = """

@@ -11,7 +11,6 @@ from typing import ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from treadle_tui.board.board import Board
 from treadle_tui.board.past import event_line, moment_words, scrub_line
@@ -22,6 +21,7 @@ from treadle_tui.engine.events import Event
 from treadle_tui.engine.states import SubTaskStatus
 from treadle_tui.engine.status import ItemRow
 from treadle_tui.engine.store.log_view import LogBounds
+from treadle_tui.screens.page import Page
 from treadle_tui.screens.rereading import Rereading
 from treadle_tui.widgets.board_grid import BoardGrid
 from treadle_tui.widgets.key_bar import KeyBar
@@ -66,7 +66,7 @@ class PastReads(Protocol):
         ...
 
 
-class PastScreen(Screen[None]):
+class PastScreen(Page):
     """A grid that is not live."""
 
     BINDING_GROUP_TITLE = "The past"
@@ -99,7 +99,7 @@ class PastScreen(Screen[None]):
         self._steps = 0
         self.board = Board()
         self.board.ask(Question(desk.workflow), stages)
-        self._rereading = Rereading(self, self._read, self.notify, 0.02)
+        self._rereading = Rereading(self, self._read, self.say, 0.02)
 
     def compose(self) -> ComposeResult:
         """The moment, what happened then, where in the log that is, the board."""
@@ -158,7 +158,7 @@ class PastScreen(Screen[None]):
     def on_board_grid_opened(self, event: BoardGrid.Opened) -> None:
         """Nothing is opened from the past."""
         event.stop()
-        self.notify("This is the past, and only to be looked at; esc returns to the present.", timeout=3)
+        self.say("this is the past, and only to be looked at")
 
     def on_board_grid_waiting_sought(self, event: BoardGrid.WaitingSought) -> None:
         """Only what has been read is looked through."""

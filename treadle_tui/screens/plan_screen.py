@@ -10,12 +10,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from treadle_tui.board.outline import Span, Tone
 from treadle_tui.board.plan_rows import plan_lines, plan_words
 from treadle_tui.board.safe_text import safe_line
 from treadle_tui.engine.migration import MigrationPlan
+from treadle_tui.screens.page import Page
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.pick_list import PickList, PickRow
 from treadle_tui.widgets.plain_text import PlainText, TitleLine
@@ -24,7 +24,7 @@ Accept = Callable[["PlanScreen", MigrationPlan], None]
 """Ask, and accept a plan; then the screen is closed, or shows the plan as it is by now."""
 
 
-class PlanScreen(Screen[None]):
+class PlanScreen(Page):
     """What a changed workflow means, row by row."""
 
     BINDING_GROUP_TITLE = "Changed workflow"
@@ -96,7 +96,7 @@ class PlanScreen(Screen[None]):
         self.dismiss()
 
 
-class ProblemScreen(Screen[None]):
+class ProblemScreen(Page):
     """A workflow file that could not be loaded: what is wrong with it, in full."""
 
     BINDING_GROUP_TITLE = "Workflow not loaded"

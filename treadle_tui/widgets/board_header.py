@@ -14,6 +14,7 @@ from treadle_tui.board.header_facts import HeaderFacts
 from treadle_tui.board.safe_text import safe_line, shorten_middle, width_of
 from treadle_tui.board.standing import Phase, Standing
 from treadle_tui.widgets.key_bar import key_of
+from treadle_tui.widgets.plain_text import MESSAGE_SECONDS
 from treadle_tui.widgets.span_line import Piece, line_of, pieces_width
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _RUNNING_FRAMES = "◐◓◑◒"
 _FRAME_SECONDS = 0.4  # slow enough to be calm, fast enough to be alive
-_MESSAGE_SECONDS = 6.0
 _GAP = "   "
 #: Cells that database and workflow keep before the list of screens gives way.
 _PLACE_LEAST = 24
@@ -126,7 +126,7 @@ class BoardHeader(Widget):
         if self._forgetting is not None:
             self._forgetting.stop()
         self.message = safe_line(message)
-        self._forgetting = self.set_timer(_MESSAGE_SECONDS, self._forget)
+        self._forgetting = self.set_timer(MESSAGE_SECONDS, self._forget)
 
     def render_line(self, y: int) -> Strip:
         """The place and the engine above; totals and the message below."""

@@ -5,6 +5,7 @@ A list alone on a screen scrolls; several on one screen are as high as their row
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,6 +18,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from treadle_tui.board.outline import Span, Tone
 from treadle_tui.widgets.span_line import Piece, line_of
@@ -180,7 +182,7 @@ class PickList(ScrollView, can_focus=True):
         if number < 0:
             return line_of([(" " + self._title, self._style("title"))], [], width, base)
         if not self.rows and number == 0 and self._empty:
-            return line_of([("  " + self._empty, self._style("muted"))], [], width, base)
+            return line_of([(" " + self._empty, self._style("muted"))], [], width, base)
         if number >= len(self.rows):
             return Strip.blank(width, base)
         row = self.rows[number]
@@ -227,13 +229,24 @@ class PickList(ScrollView, can_focus=True):
             self.scroll_to(y=line - height + 1, animate=False, force=True)
 
     def _show_in_parent(self, line: int) -> None:
-        if self.has_focus and isinstance(self.parent, ScrollableContainer):
-            region = Region(self.virtual_region.x, self.virtual_region.y + line - (line == self._head), 1, 1)
-            self.parent.scroll_to_region(region, animate=False, force=True)
+        around = next((each for each in self.ancestors if isinstance(each, ScrollableContainer)), None)
+        if not self.has_focus or around is None:
+            return
+        if self._at == self._nearest(0) and self._lists()[:1] == [self]:
+            around.scroll_to(y=0, animate=False, force=True)  # what stands above the first list can only be reached with its cursor
+            return
+        y = line - (line == self._head)
+        for each in itertools.takewhile(lambda each: each is not around, self.ancestors_with_self):
+            y += each.virtual_region.y if isinstance(each, Widget) else 0
+        around.scroll_to_region(Region(0, y, 1, 1), animate=False, force=True)
+
+    def _lists(self) -> list[PickList]:
+        """The lists of the screen one goes through with the cursor."""
+        return [each for each in self.screen.query(PickList) if each.display and each._in_full and each.row is not None]
 
     def on_focus(self) -> None:
-        """The cursor is shown."""
-        self._show_cursor()
+        """The cursor is shown: after Textual, which brings the middle of the list into sight."""
+        self.screen.call_later(self._show_cursor)
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on the row; a second click opens it."""
@@ -264,7 +277,7 @@ class PickList(ScrollView, can_focus=True):
             self._hand_on(delta)
 
     def _hand_on(self, delta: int) -> None:
-        lists = [each for each in self.screen.query(PickList) if each.display and each._in_full and each.row is not None]
+        lists = self._lists()
         at = lists.index(self) + delta if self in lists else 0
         if 0 <= at < len(lists):
             lists[at].focus()

@@ -6,10 +6,17 @@ from typing import ClassVar
 
 from textual.content import Content
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
-from treadle_tui.board.safe_text import safe_line
+from treadle_tui.board.safe_text import safe_line, width_of
 from treadle_tui.widgets.span_line import line_of
+
+#: How long a message stands before it goes by itself.
+MESSAGE_SECONDS = 6.0
+
+#: Between the parts of where things stand.
+DOT = " · "
 
 Line = str | tuple[str, ...]
 """A line, or its pieces: alternating text and style, a last text without one."""
@@ -50,9 +57,9 @@ def _line_content(line: Line) -> Content:
 
 
 class TitleLine(Widget):
-    """A title on the left and where things stand on the right; the title gives way when there is not enough room."""
+    """A title on the left, where things stand on the right: where there is not enough room, the end of that gives way, then the title."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"title-line--title", "title-line--standing"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"title-line--title", "title-line--standing", "title-line--message"}
 
     DEFAULT_CSS = """
     TitleLine {
@@ -60,6 +67,7 @@ class TitleLine(Widget):
         width: 1fr;
         & > .title-line--title { color: $accent; text-style: bold; }
         & > .title-line--standing { color: $quiet; }
+        & > .title-line--message { color: $foreground; }
     }
     """
 
@@ -69,14 +77,36 @@ class TitleLine(Widget):
         super().__init__(id=id)
         self._title = safe_line(title)
         self._standing = safe_line(standing)
+        self._message = ""
+        self._forgetting: Timer | None = None
 
     def show(self, title: str, standing: str) -> None:
         """Show another title."""
         self._title, self._standing = safe_line(title), safe_line(standing)
         self.refresh()
 
+    def say(self, message: str) -> None:
+        """For a while, say something in the place of where things stand."""
+        if self._forgetting is not None:
+            self._forgetting.stop()
+        self._message = safe_line(message)
+        self._forgetting = self.set_timer(MESSAGE_SECONDS, self._forget)
+        self.refresh()
+
+    def _forget(self) -> None:
+        self._message = ""
+        self.refresh()
+
+    def _fitting_standing(self) -> str:
+        """As many parts of where things stand as the title leaves room for, the first one in any case."""
+        parts = self._standing.split(DOT)
+        while len(parts) > 1 and width_of(DOT.join(parts)) + width_of(self._title) + 5 > self.size.width:
+            parts.pop()
+        return DOT.join(parts)
+
     def render_line(self, y: int) -> Strip:
-        """Title, room, standing."""
+        """Title, room, standing or the latest message."""
         title = self.get_component_rich_style("title-line--title", partial=True)
-        standing = self.get_component_rich_style("title-line--standing", partial=True)
-        return line_of([(" " + self._title, title)], [(f" {self._standing} ", standing)], self.size.width, self.rich_style)
+        right = self.get_component_rich_style(f"title-line--{'message' if self._message else 'standing'}", partial=True)
+        words = self._message or self._fitting_standing()
+        return line_of([(" " + self._title, title)], [(f" {words} ", right)], self.size.width, self.rich_style)

@@ -18,7 +18,7 @@ from textual.strip import Strip
 from treadle_tui.board.history_outline import decision_words
 from treadle_tui.board.review_line import ReviewLine, Tab
 from treadle_tui.board.review_queue import ReviewQueue
-from treadle_tui.board.safe_text import fit, safe_line, shorten_middle, width_of
+from treadle_tui.board.safe_text import fit, safe_line, shorten, shorten_middle, width_of
 from treadle_tui.board.time_text import age, clock_time
 
 _MARK, _CURSOR = "●", "▌"
@@ -142,7 +142,7 @@ class ReviewList(ScrollView, can_focus=True):
         pieces = [(_CURSOR if is_current else " ", self._part("mark")), (_MARK if is_marked else " ", self._part("mark"))]
         pieces.append((f"{age(line.since, self._now()):>{_AGE_CELLS}}  ", quiet))
         if line.decision is not None:
-            return pieces + self._decision_pieces(line, width - 8)
+            return _shortened(pieces + self._decision_pieces(line, width - 8), width)
         room = width - 8 - (_WHY_CELLS + 2 if width >= _WHY_FROM else 0)
         title_cells = max(_TITLE_LEAST, min(_TITLE_MOST, self._longest_title(), room * 3 // 5))
         pieces.append((fit(shorten_middle(line.title, title_cells), title_cells) + "  ", plain))
@@ -155,7 +155,7 @@ class ReviewList(ScrollView, can_focus=True):
         if line.attempt > 1:
             pieces.append((f"{line.attempt}× ", quiet))
         pieces.append((safe_line(line.summary), quiet))
-        return pieces
+        return _shortened(pieces, width)
 
     def _decision_pieces(self, line: ReviewLine, room: int) -> list[tuple[str, Style]]:
         assert line.decision is not None
@@ -225,6 +225,16 @@ class ReviewList(ScrollView, can_focus=True):
             self._moved()
             if was_current:
                 self.action_open()
+
+
+def _shortened(pieces: list[tuple[str, Style]], width: int) -> list[tuple[str, Style]]:
+    """The pieces that fit, with a sign where one is cut."""
+    fitting: list[tuple[str, Style]] = []
+    for text, style in pieces:
+        room = width - sum(width_of(each) for each, _ in fitting)
+        if room > 0:
+            fitting.append((shorten(text, room), style))
+    return fitting
 
 
 def _why_word(line: ReviewLine) -> str:
