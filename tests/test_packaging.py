@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 IMPORT_NAMES = {
+    "markdown-it-py": "markdown_it",
     "cyclonedx-python-lib": "cyclonedx",
     "license-expression": "license_expression",
     "packageurl-python": "packageurl",

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from treadle_tui.board.markdown_outline import looks_like_markdown, markdown_nodes
 from treadle_tui.board.outline import Key, Node, Span, Table, Tone
-from treadle_tui.board.safe_text import safe_line, safe_paragraphs, width_of
+from treadle_tui.board.safe_text import safe_line, safe_paragraphs, shorten_middle, width_of
 
 #: Entries of one list or mapping shown together; the rest folds into portions of as many.
 PORTION = 200
@@ -17,6 +18,10 @@ _SMALL = 12  # a value with at most so many parts starts unfolded
 _LIST_ON_A_LINE = 60  # cells
 _TABLE_CELL = 40  # cells
 _TABLE_COLUMNS = 8
+_PICTURES = frozenset(("png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "svg", "heic", "avif"))
+_PATH_MOST = 1000  # characters
+_PICTURE_CELLS = 60
+_WRITTEN_OUT = "data:image/"
 
 
 def data_nodes(value: Any, key: Key, *, depth: int = 0) -> list[Node]:
@@ -32,6 +37,10 @@ def data_node(label: str, value: Any, key: Key, *, depth: int = 0) -> Node:
     """One value behind its label; what is in it unfolds."""
     label = safe_line(label)
     text = short_text(value)
+    picture = picture_words(value)
+    if picture:
+        path = "" if value.startswith(_WRITTEN_OUT) else shorten_middle(safe_line(value), _PICTURE_CELLS) + "  "
+        return Node(key, label, spans=(Span(path), Span(picture, Tone.MUTED)))
     if text is not None:
         return Node(key, label, paragraphs=(text,), tone=scalar_tone(value))
     if isinstance(value, str):
@@ -40,10 +49,25 @@ def data_node(label: str, value: Any, key: Key, *, depth: int = 0) -> Node:
         key,
         label,
         folded_spans=(Span(_size_words(value), Tone.MUTED),),
-        make_children=lambda: data_nodes(value, key, depth=depth + 1),
+        make_children=lambda: _long_table(value, key) or data_nodes(value, key, depth=depth + 1),
         table=record_table(value),
         starts_open=depth == 0 or _is_small(value),
     )
+
+
+def picture_words(value: Any) -> str:
+    """What a text that stands for a picture is: a path or address of one, or one written out in the text; empty for anything else."""
+    if not isinstance(value, str) or "\n" in value:
+        return ""
+    if value.startswith(_WRITTEN_OUT):
+        head, _, data = value.partition(",")
+        kind = safe_line(head[len(_WRITTEN_OUT) :].partition(";")[0][:20])
+        return f"a picture written out as text ({kind}, {len(data) * 3 // 4:,} bytes)"
+    path = value.partition("?")[0] if "://" in value else value
+    stem, _, suffix = path.lower().rpartition(".")
+    if suffix not in _PICTURES or len(value) > _PATH_MOST or not stem:
+        return ""
+    return "picture"
 
 
 def short_text(value: Any) -> str | None:
@@ -89,6 +113,30 @@ def record_table(value: Any) -> Table | None:
     return Table(tuple(heads if named[0][0] is None else ["", *heads]), tuple(row for row in rows if row is not None))
 
 
+def _long_table(value: Any, key: Key) -> list[Node]:
+    """A list of more records than one table holds, as several; nothing when it is none."""
+    if not isinstance(value, (list, tuple)) or len(value) <= PORTION:
+        return []
+    nodes: list[Node] = []
+    for start in range(0, len(value), PORTION):
+        rows = value[start : start + PORTION]
+        table = record_table(rows)
+        if table is None and (len(rows) > 1 or not nodes):
+            return []
+        nodes.append(
+            Node(
+                (*key, f"#{start}"),
+                f"{start + 1:,} – {start + len(rows):,}",
+                table=table,
+                make_children=lambda rows=rows, start=start: [  # type: ignore[misc]
+                    data_node(str(start + number), each, (*key, str(start + number))) for number, each in enumerate(rows, 1)
+                ],
+                starts_open=not nodes,
+            )
+        )
+    return nodes
+
+
 def _table_row(name: str | None, record: Mapping[str, Any], fields: Sequence[str]) -> tuple[Span, ...] | None:
     spans = [] if name is None else [Span(safe_line(name), Tone.LABEL)]
     for each in fields:
@@ -112,6 +160,9 @@ def _short_list(value: Any) -> str | None:
 
 
 def _text_node(label: str, value: str, key: Key) -> Node:
+    if looks_like_markdown(value):
+        size = Span(f"{value.count(chr(10)) + 1:,} lines", Tone.MUTED)
+        return Node(key, label, folded_spans=(size,), make_children=lambda: markdown_nodes(value, key), starts_open=True)
     if len(value) <= TEXT_PORTION:
         return Node(key, label, paragraphs=tuple(safe_paragraphs(value)))
     portions = [value[at : at + TEXT_PORTION] for at in range(0, len(value), TEXT_PORTION)]

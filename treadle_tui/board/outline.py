@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import accumulate
 from typing import NamedTuple
 
 from treadle_tui.board.safe_text import fit, shorten, shorten_middle, width_of, wrap
@@ -19,6 +20,7 @@ OPEN_SIGN, CLOSED_SIGN = "▾ ", "▸ "
 _LABEL_MOST = 32
 _LABEL_GAP = 2
 _TEXT_LEAST = 16
+_MOST_SEARCHED = 20_000
 
 
 class Tone(str, Enum):
@@ -92,6 +94,10 @@ class Node:
     """Safe lines behind the label, wrapped to the width; instead of `spans`."""
     tone: Tone = Tone.PLAIN
     """Of the paragraphs."""
+    flow: tuple[Span, ...] = ()
+    """Words in several tones, wrapped to the width like a paragraph; instead of `spans`, and without a label."""
+    leads: tuple[str, str] = ("", "")
+    """In front of the first line of the flow, and of the lines it goes on in."""
     label_tone: Tone = Tone.LABEL
     make_children: Callable[[], Sequence[Node]] | None = None
     table: Table | None = None
@@ -149,6 +155,30 @@ class Outline:
                 self._folds[line.node.key] = is_open
         self._width = -1
 
+    def reveal(self, has: Callable[[str], object], most: int = _MOST_SEARCHED) -> None:
+        """Unfold whatever has to be for every node with such a text to be seen; looks at no more than so many nodes."""
+        left = [most]
+        for node in self.nodes:
+            self._reveal(node, has, left)
+        self._width = -1
+
+    def _reveal(self, node: Node, has: Callable[[str], object], left: list[int]) -> bool:
+        left[0] -= 1
+        if left[0] < 0:
+            return False
+        inside = node.table is not None and any(has(span.text) for row in node.table.rows for span in row)
+        for child in self._children_of(node) if node.make_children is not None else ():
+            inside = self._reveal(child, has, left) or inside
+        if inside:
+            self._folds[node.key] = True
+        own = "".join(span.text for span in (*node.spans, *node.flow))
+        return inside or bool(has(node.label) or has(own) or any(map(has, node.paragraphs)))
+
+    def _children_of(self, node: Node) -> Sequence[Node]:
+        if node.key not in self._children and node.make_children is not None:
+            self._children[node.key] = node.make_children()
+        return self._children.get(node.key, ())
+
     def lines(self, width: int) -> list[OutlineLine]:
         """Every line of what is unfolded, none wider than `width`."""
         if width != self._width:
@@ -178,9 +208,7 @@ class Outline:
             for spans in node.table.lines():
                 self._lines.append(OutlineLine(_clip((indent, *spans), width), node, False, at))
         elif node.make_children is not None:
-            if node.key not in self._children:
-                self._children[node.key] = node.make_children()
-            self._draw(self._children[node.key], depth, width, at)
+            self._draw(self._children_of(node), depth, width, at)
 
 
 def _label_width(nodes: Sequence[Node]) -> int:
@@ -194,6 +222,9 @@ def _fitted(label: str, width: int) -> str:
 
 
 def _node_lines(node: Node, spans: Sequence[Span], lead: Span, label_width: int, width: int) -> Iterator[tuple[Span, ...]]:
+    if node.flow:
+        yield from _flow_lines(node, lead, width)
+        return
     if not node.paragraphs:
         label = _fitted(node.label, label_width) if spans and node.label else shorten(node.label, width)
         yield _clip((lead, Span(label, node.label_tone), *spans), width)
@@ -209,6 +240,30 @@ def _node_lines(node: Node, spans: Sequence[Span], lead: Span, label_width: int,
         for text in wrap(paragraph, width - margin):
             yield _clip((*first, Span(text, node.tone)), width)
             first = (Span(" " * margin),)
+
+
+def _flow_lines(node: Node, lead: Span, width: int) -> Iterator[tuple[Span, ...]]:
+    room = width - width_of(lead.text) - max(map(width_of, node.leads))
+    front = node.leads[0]
+    for spans in wrap_spans(node.flow, room):
+        yield _clip((lead, Span(front, Tone.MUTED), *spans), width)
+        lead, front = Span(" " * width_of(lead.text)), node.leads[1]
+
+
+def wrap_spans(spans: Sequence[Span], width: int) -> Iterator[tuple[Span, ...]]:
+    """Spans broken into lines of at most `width` cells, at spaces where there are some; each keeps its tone."""
+    whole = "".join(span.text for span in spans)
+    bounds = list(accumulate((len(span.text) for span in spans), initial=0))
+    at = 0
+    for line in wrap(whole, width):
+        start = whole.index(line, at)
+        at = start + len(line)
+        pieces = zip(spans, bounds, strict=False)
+        yield tuple(
+            Span(span.text[max(0, start - first) : at - first], span.tone)
+            for span, first in pieces
+            if first < at and first + len(span.text) > start
+        )
 
 
 def _clip(spans: Sequence[Span], width: int) -> tuple[Span, ...]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from treadle_tui.board.data_outline import data_node, data_nodes
+from treadle_tui.board.data_outline import data_node, data_nodes, record_table
+from treadle_tui.board.edit_text import text_of
 from treadle_tui.board.history_outline import DOT, attempts_node, feedback_nodes, verdict_nodes
+from treadle_tui.board.markdown_outline import looks_like_markdown, markdown_nodes
 from treadle_tui.board.outline import Node, Tone
 from treadle_tui.board.safe_text import safe_line, safe_paragraphs
 from treadle_tui.board.time_text import age
@@ -110,8 +112,10 @@ def review_outline(subject: ReviewSubject, now: datetime) -> list[Node]:
     """What the stage tells the person, why it asks, what it made, and how it went before."""
     nodes = _why_nodes(subject)
     details = subject.review.details if subject.review else None
-    if isinstance(details, str):
-        nodes.append(Node(("details",), paragraphs=tuple(safe_paragraphs(details))))
+    if isinstance(details, str) and looks_like_markdown(details):
+        nodes += markdown_nodes(details, ("details",))
+    elif isinstance(details, str) or record_table(details) is not None:
+        nodes.append(data_node("details" if not isinstance(details, str) else "", details, ("details",)))
     elif details is not None:
         nodes += data_nodes(details, ("details",))
     if subject.output is not None:
@@ -119,6 +123,18 @@ def review_outline(subject: ReviewSubject, now: datetime) -> list[Node]:
     if len(subject.attempts) > 1:
         nodes.append(attempts_node(subject.attempts, (), now))
     return nodes
+
+
+def raw_outline(subject: ReviewSubject) -> list[Node]:
+    """The same as the stage gave it: a text as it was written, anything else as JSON."""
+    nodes = []
+    for name, value in (("details", subject.review.details if subject.review else None), ("output", subject.output)):
+        if value is not None:
+            nodes.append(Node(("raw", name), f"{name}, as written", label_tone=Tone.HEADING))
+            nodes += [
+                Node(("raw", name, str(number)), paragraphs=(line,)) for number, line in enumerate(safe_paragraphs(text_of(value)), 1)
+            ]
+    return nodes or [Node(("raw",), paragraphs=("the stage gave neither details nor an output",), tone=Tone.MUTED)]
 
 
 def _why_nodes(subject: ReviewSubject) -> list[Node]:

@@ -17,7 +17,7 @@ from textual.containers import Horizontal, Vertical
 from treadle_tui.board.laboratory import attempt_diff, changes_wanted, feedback_of, laboratory_nodes, number_of
 from treadle_tui.board.outline import Node, Tone
 from treadle_tui.board.review_answers import AnswerRefused
-from treadle_tui.board.review_subject import ReviewSubject, review_outline
+from treadle_tui.board.review_subject import ReviewSubject, raw_outline, review_outline
 from treadle_tui.board.safe_text import safe_line, safe_paragraphs
 from treadle_tui.engine.review import Approve, ApproveWithEdits, PickAttempt, Reject, RequestChanges, ReviewDecision, ReviewField
 from treadle_tui.screens.modal import Modal
@@ -26,6 +26,7 @@ from treadle_tui.widgets.answer_form import AnswerForm, AnswerInput
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.outline_view import OutlineView
 from treadle_tui.widgets.plain_text import Line, PlainText, TitleLine
+from treadle_tui.widgets.search_line import SearchLine
 from treadle_tui.widgets.tab_line import TabLine, TabName
 
 _TABS = ("output", "diff", "attempts", "upstream", "events")
@@ -82,6 +83,10 @@ class ReviewModal(Modal[ReviewDecision | None]):
         Binding("E", "edit(True)", "$EDITOR", show=False, id="review.editor", tooltip="Edit the output in your own editor"),
         Binding("p", "pick", "Pick", id="review.pick", tooltip="In Attempts: approve the attempt under the cursor"),
         Binding("f", "fill_in", "Fill in", id="review.fill_in", tooltip="Answer the questions of the review"),
+        Binding("t", "raw", "As it is", show=False, id="review.raw", tooltip="In Output: as it was written, or drawn"),
+        Binding("slash", "search", "Search", show=False, id="review.search", key_display="/", tooltip="Look for words in what is shown"),
+        Binding("n", "hit(1)", "Next place", show=False, id="review.next_hit", tooltip="The next place that has the words"),
+        Binding("N", "hit(-1)", "Place before", show=False, id="review.hit_before", tooltip="The place before that has the words"),
         Binding("d", "diff_mode", "Diff", show=False, id="review.diff_mode", tooltip="The difference: unified, split, or what fits"),
         *(
             Binding(str(number), f"tab('{tab}')", tab.title(), show=False, id=f"review.tab_{tab}", tooltip=f"Show: {tab}")
@@ -127,6 +132,7 @@ class ReviewModal(Modal[ReviewDecision | None]):
         self._tab = _TABS[0]
         self._diff_mode = _DIFF_MODES[0]
         self._compared = 0
+        self._is_raw = False
 
     def compose(self) -> ComposeResult:
         """Where it stands, the question, the tabs, the answers."""
@@ -138,6 +144,7 @@ class ReviewModal(Modal[ReviewDecision | None]):
             with Horizontal(id="middle"):
                 yield OutlineView(review_outline(self.subject, now))
                 yield PlainText(*self._rail(), id="rail")
+            yield SearchLine()
             if self._fields:
                 yield AnswerForm(self._fields)
                 yield PlainText(id="refused")
@@ -174,6 +181,7 @@ class ReviewModal(Modal[ReviewDecision | None]):
         answers = [("a", "approve"), ("x", "reject"), ("g", "request changes"), ("e", "edit, and approve"), ("E", "the same in $EDITOR")]
         if len(self.subject.attempts) > 1:
             answers.append(("p", "pick an attempt"))
+        answers += [("/", "look for words"), ("t", "as it is written")]
         lines: list[Line] = [(key, "$accent", f"  {words}") for key, words in answers]
         if self.subject.reasons:
             lines += ["", "reasons, behind x:"]
@@ -198,6 +206,33 @@ class ReviewModal(Modal[ReviewDecision | None]):
         self._outline.focus()
         self.refresh_bindings()
 
+    def action_raw(self) -> None:
+        """The output as it was written, or drawn."""
+        self._is_raw = not self._is_raw if self._tab == "output" else True
+        self.action_tab("output")
+
+    # looking for words ----------------------------------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Type what to look for."""
+        self.query_one(SearchLine).begin()
+
+    @on(SearchLine.Wanted)
+    def _look_for(self, event: SearchLine.Wanted) -> None:
+        self._outline.look_for(event.words)
+        self.query_one(SearchLine).show_found(*self._outline.hits)
+        self.refresh_bindings()
+
+    @on(SearchLine.Left)
+    def _leave_search(self) -> None:
+        self._outline.focus()
+        self.call_after_refresh(lambda: self.query_one(SearchLine).show_found(*self._outline.hits))
+
+    def action_hit(self, delta: int) -> None:
+        """Another place that has the words."""
+        self._outline.next_hit(delta)
+        self.query_one(SearchLine).show_found(*self._outline.hits)
+
     @on(TabLine.Chosen)
     def _tab_chosen(self, event: TabLine.Chosen) -> None:
         self.action_tab(event.id)
@@ -206,7 +241,7 @@ class ReviewModal(Modal[ReviewDecision | None]):
         subject, now = self.subject, self._now()
         match self._tab:
             case "output":
-                self._show(review_outline(subject, now))
+                self._show(raw_outline(subject) if self._is_raw else review_outline(subject, now))
             case "diff":
                 self._show(attempt_diff(subject.attempts, self._compared, self._outline.size.width, self._diff_mode))
             case "attempts":
@@ -218,6 +253,10 @@ class ReviewModal(Modal[ReviewDecision | None]):
     def _show(self, nodes: Sequence[Node]) -> None:
         self._outline.show(nodes)
         self._outline.action_top()
+        search = self.query_one(SearchLine)
+        if search.words:
+            self._outline.look_for(search.words)
+            search.show_found(*self._outline.hits)
 
     @work(exclusive=True, group="tab")
     async def _read_tab(self, tab: str, reading: Awaitable[list[Node]]) -> None:
@@ -239,6 +278,8 @@ class ReviewModal(Modal[ReviewDecision | None]):
                 return bool(self._fields)
             case "pick":
                 return bool(self._tab == "attempts" and len(self.subject.attempts) > 1)
+            case "hit":
+                return True if self.query(SearchLine) and self.query_one(SearchLine).words else None
             case "edit":
                 return self._depth is not None
         return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -14,7 +15,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from treadle_tui.board.outline import Node, Outline, OutlineLine, Tone
+from treadle_tui.board.outline import Node, Outline, OutlineLine, Span, Tone
+from treadle_tui.board.outline_search import Hit, Place, hits_in, pattern_of
 
 
 class OutlineView(ScrollView, can_focus=True):
@@ -47,6 +49,8 @@ class OutlineView(ScrollView, can_focus=True):
         "outline-view--skipped",
         "outline-view--failed",
         "outline-view--cancelled",
+        "outline-view--hit",
+        "outline-view--hit-shown",
     }
     """
     | Class | Description |
@@ -54,6 +58,7 @@ class OutlineView(ScrollView, can_focus=True):
     | `outline-view--cursor` | The line under the cursor |
     | `outline-view--muted`, `--label`, `--heading` | Tones of the text |
     | `outline-view--pending` … `--cancelled` | Tones of states |
+    | `outline-view--hit`, `--hit-shown` | What was looked for; the place the cursor is at |
     """
 
     DEFAULT_CSS = """
@@ -76,6 +81,8 @@ class OutlineView(ScrollView, can_focus=True):
         & > .outline-view--skipped { color: $state-skipped; }
         & > .outline-view--failed { color: $state-failed; }
         & > .outline-view--cancelled { color: $state-cancelled; }
+        & > .outline-view--hit { color: $accent; text-style: underline; }
+        & > .outline-view--hit-shown { color: $accent; text-style: reverse; }
     }
     """
 
@@ -98,6 +105,10 @@ class OutlineView(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.outline = Outline(nodes)
         self.cursor_line = 0
+        self._pattern: re.Pattern[str] | None = None
+        self._hits: list[Hit] = []
+        self._hit = -1
+        self._places: dict[int, list[tuple[Place, bool]]] = {}
 
     @property
     def lines(self) -> list[OutlineLine]:
@@ -135,13 +146,69 @@ class OutlineView(ScrollView, can_focus=True):
             return Strip([Segment(" " * width, base)], width)
         if number == self.cursor_line and self.has_focus:
             base = self.get_component_rich_style("outline-view--cursor")
-        segments = [Segment(text, base + self._tone(tone)) for text, tone in self.lines[number].spans]
+        spans = self.lines[number].spans
+        segments = [Segment(text, base + self._tone(tone)) for text, tone in spans]
+        if number in self._places:
+            segments = list(self._marked(spans, base, self._places[number]))
         return Strip([Segment(" ", base), *segments]).extend_cell_length(width, base).crop(0, width)
+
+    def _marked(self, spans: Sequence[Span], base: Style, places: Sequence[tuple[Place, bool]]) -> Iterator[Segment]:
+        """The spans, those characters of them in other styles that were looked for."""
+        first = 0
+        for text, tone in spans:
+            style, last, at = base + self._tone(tone), first + len(text), first
+            for place, is_shown in places:
+                start, end = max(place.start, first), min(place.end, last)
+                if start < end:
+                    hit = self.get_component_rich_style(f"outline-view--hit{'-shown' * is_shown}", partial=True)
+                    yield Segment(text[at - first : start - first], style)
+                    yield Segment(text[start - first : end - first], style + hit)
+                    at = end
+            yield Segment(text[at - first :], style)
+            first = last
 
     def _tone(self, tone: Tone) -> Style:
         if tone is Tone.PLAIN:
             return Style.null()
         return self.get_component_rich_style(f"outline-view--{tone.value}", partial=True)
+
+    # looking for words -----------------------------------------------------------------------------------------------------------
+
+    def look_for(self, words: str) -> None:
+        """Mark every place of these words, unfold what has them, and go to the first one from the cursor on; empty: mark nothing."""
+        self._pattern = pattern_of(words) if words.strip() else None
+        if self._pattern is not None:
+            self.outline.reveal(self._pattern.search)
+        self._rearrange()
+        ahead = [number for number, hit in enumerate(self._hits) if hit[0].line >= self.cursor_line]
+        self._go_to_hit(ahead[0] if ahead else 0)
+
+    def next_hit(self, delta: int) -> None:
+        """To the next place, or the one before; from the last one on to the first."""
+        self._go_to_hit(self._hit + delta if self._hit >= 0 else 0)
+
+    @property
+    def hits(self) -> tuple[int, int]:
+        """Which place the cursor is at, from 1; and how many there are."""
+        return self._hit + 1, len(self._hits)
+
+    def _go_to_hit(self, number: int) -> None:
+        self._hit = number % len(self._hits) if self._hits else -1
+        self._mark_hits()
+        if self._hit >= 0:
+            self._move_to(self._hits[self._hit][0].line)
+
+    def _find(self) -> None:
+        self._hits = hits_in(self.lines, self._pattern) if self._pattern is not None else []
+        self._hit = min(self._hit, len(self._hits) - 1)
+        self._mark_hits()
+
+    def _mark_hits(self) -> None:
+        self._places = {}
+        for number, hit in enumerate(self._hits):
+            for place in hit:
+                self._places.setdefault(place.line, []).append((place, number == self._hit))
+        self.refresh()
 
     @property
     def node(self) -> Node | None:
@@ -154,6 +221,8 @@ class OutlineView(ScrollView, can_focus=True):
     def _rearrange(self) -> None:
         self.cursor_line = max(0, min(self.cursor_line, len(self.lines) - 1))
         self.virtual_size = Size(self._text_width, len(self.lines))
+        if self._pattern is not None or self._hits:
+            self._find()
         self.refresh()
 
     def _show_cursor(self) -> None:
