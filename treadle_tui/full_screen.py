@@ -291,9 +291,11 @@ class TreadleApp(App[int]):
             self.notify(sentence, severity="error", markup=False, timeout=8)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Other screens are offered where they can be seen; the way back when there is one."""
+        """Other screens are offered where they can be seen; the way back when there is one. What cannot be seen is not acted on."""
+        if isinstance(self.screen, TooSmall):
+            return action in ("quit", "help_quit")
         if action == "show_main":
-            return False if isinstance(self.screen, TooSmall) else self.main_screens.can_show(str(parameters[0]))
+            return self.main_screens.can_show(str(parameters[0]))
         if action == "restart":
             return self.workbench is not None and self.workbench.host.standing.phase is Phase.STOPPED
         return self.main_screens.can_go_back if action == "back" else True
