@@ -442,6 +442,7 @@ def _checked_keymap(app: type[TreadleApp], keymap: Mapping[str, str]) -> tuple[d
 
 def _make_workbench(app: TreadleApp, page: FirstPage | None) -> Workbench:
     """Imported only now, and in a thread: the screen has been painted, and goes on answering keys."""
+    import treadle_tui.widgets.filter_bar  # noqa: F401 - for the first key that asks for it
     from treadle_tui.workbench import Workbench
 
     return Workbench(app, page)
@@ -456,6 +457,5 @@ def _read_first_page(app: TreadleApp) -> FirstPage | None:
         return None
     page = read_first_page(app.db, ViewMemory(app.state_folder, app.db).read(), app.size.height)
     if page is not None:
-        import treadle_tui.widgets.board_grid
-        import treadle_tui.widgets.filter_bar  # noqa: F401
+        import treadle_tui.widgets.board_grid  # noqa: F401
     return page

@@ -7,8 +7,7 @@ made before it is asked for. The board is made first and lives as long as the pr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.binding import Binding
 from textual.screen import Screen
@@ -26,8 +25,7 @@ BOARD = "board"
 _MOST_MISSED = 400
 
 
-@dataclass(frozen=True, slots=True)
-class MainScreenEntry:
+class MainScreenEntry(NamedTuple):
     """One main screen."""
 
     key: str
@@ -105,7 +103,7 @@ class MainScreens:
         self._way = [BOARD]
         self._missed: dict[Screen[Any], set[str] | None] = {}
         self._totals: tuple[Counts, int] | None = None
-        self._facts = replace(app.board_screen.facts, screens=tuple((entry.id, entry.title) for entry in entries))
+        self._facts = app.board_screen.facts._replace(screens=tuple((entry.id, entry.title) for entry in entries))
         app.add_mode(BOARD, lambda: app.board_screen)
         app.board_screen.show_facts(self._facts)
 
@@ -162,7 +160,7 @@ class MainScreens:
 
     def state(self, **facts: Any) -> None:
         """Some facts of the header are others now: see `HeaderFacts`."""
-        self._facts = replace(self._facts, **facts)
+        self._facts = self._facts._replace(**facts)
         self.front.show_facts(self._facts)
 
     def items_changed(self, items: Set[str] | None) -> None:

@@ -7,11 +7,11 @@ work goes on. The two things that may widen a column, a longer id or the first f
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from treadle_tui.board.safe_text import safe_line, width_of
+from treadle_tui.engine.record import Record
 
 #: Cells left of the item: the mark, and a blank.
 GUTTER = 2
@@ -41,8 +41,7 @@ class VisibleColumns(NamedTuple):
     hidden_right: int
 
 
-@dataclass(frozen=True)
-class ColumnPlan:
+class ColumnPlan(Record, frozen=True, dict=True):
     """Widths for one terminal width; hashable, so a drawn line can remember the plan it was drawn by."""
 
     width: int

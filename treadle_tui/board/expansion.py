@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from treadle_tui.engine.states import SubTaskStatus
 
@@ -27,8 +28,7 @@ class LineKey(NamedTuple):
         return bool(self.subtask)
 
 
-@dataclass(slots=True)
-class OpenFanOut:
+class OpenFanOut(msgspec.Struct):
     """The child lines of one fan-out."""
 
     item_id: str
@@ -41,7 +41,7 @@ class OpenFanOut:
     """Child lines: as many as the cell has promised, until they have been read."""
     children: Sequence[SubTaskStatus] | None = None
     """In the order of declaration; None until they have been read."""
-    place: dict[str, int] = field(default_factory=dict)
+    place: dict[str, int] = msgspec.field(default_factory=dict)
     """Subtask name to its place among the children."""
     ticket: int = 0
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from treadle_tui.board.standing import Standing
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 _BEGINNING = Standing()
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderFacts:
+class HeaderFacts(NamedTuple):
     """One set of facts for all main screens, so that none of them can differ from another."""
 
     database: str = ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Phase(str, Enum):
@@ -43,8 +43,7 @@ class Attachment(str, Enum):
         return {"run": "", "decide": "runs nothing here", "read": "read-only"}[self.value]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A phase, and the sentence that belongs to it."""
 
     phase: Phase = Phase.OPENING

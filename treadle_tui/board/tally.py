@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+import msgspec
+
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.states import StageState
 
 Counts = Mapping[str, Mapping[str, Mapping[StageState, int]]]
@@ -23,14 +25,13 @@ READING_ORDER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Record, frozen=True):
     """Totals of one workflow, or of all."""
 
     items: int = 0
-    by_state: Mapping[StageState, int] = field(default_factory=dict)
+    by_state: Mapping[StageState, int] = msgspec.field(default_factory=dict)
     """Stages of all items, by state; only states that occur."""
-    by_stage: Mapping[str, Mapping[StageState, int]] = field(default_factory=dict)
+    by_stage: Mapping[str, Mapping[StageState, int]] = msgspec.field(default_factory=dict)
 
     @property
     def is_running(self) -> bool:

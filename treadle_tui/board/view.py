@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from treadle_tui.board.cell_text import waits
 from treadle_tui.board.expansion import LineKey
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.selection import Condition, Order, Selection
 from treadle_tui.engine.states import StageState, SubTaskStatus
 from treadle_tui.engine.status import Cell, ItemRow
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Record, frozen=True):
     """Which items a board lists, and in which order."""
 
     workflow: str | None = None
@@ -34,11 +35,10 @@ class Question:
         return not self.conditions and self.order is Order.ADDED and not self.is_descending
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(msgspec.Struct):
     """What a reading has changed on the board."""
 
-    cells: dict[str, set[str]] = field(default_factory=dict)
+    cells: dict[str, set[str]] = msgspec.field(default_factory=dict)
     """Stages by item id; child lines of these stages included."""
     is_rearranged: bool = False
     """Whether lines have come, gone or moved: everything is to be drawn again."""
@@ -60,8 +60,7 @@ class BoardLine(NamedTuple):
     is_last_child: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CellRef:
+class CellRef(Record, frozen=True):
     """The cell under the cursor, by name and as it was seen."""
 
     item_id: str

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowChoice:
+class WorkflowChoice(NamedTuple):
     """A workflow that items can be added to, or why it is not one."""
 
     name: str
@@ -23,8 +22,7 @@ class WorkflowChoice:
         return f"{self.name} {self.usage}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowChoices:
+class WorkflowChoices(NamedTuple):
     """Every workflow that was found, and what was wrong with the rest."""
 
     choices: Sequence[WorkflowChoice] = ()

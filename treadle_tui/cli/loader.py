@@ -16,9 +16,8 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from treadle_tui.cli.project_file import FILE_NAME, project_file
 from treadle_tui.cli.workflow_file import FileProblem, Problem, deepest_line, error_words, forget, line_of_name, run_file
@@ -60,8 +59,7 @@ class WorkflowNotFound(TreadleError):
         super().__init__(f"no workflow is called {name!r}; {nearest(name, self.known)}{unloaded}")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Somewhere workflows may be."""
 
     kind: Literal["file", "folder", "module", "packages"]

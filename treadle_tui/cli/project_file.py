@@ -6,10 +6,9 @@ current directory by chance must not be run.
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from treadle_tui.cli.workflow_file import Problem
 
@@ -17,14 +16,13 @@ FILE_NAME = "pyproject.toml"
 _KEYS = ("workflows",)
 
 
-@dataclass(frozen=True)
-class ProjectFile:
+class ProjectFile(NamedTuple):
     """The places a project names, and what is wrong with how it names them."""
 
     folder: Path
-    workflows: list[str] = field(default_factory=list)
+    workflows: Sequence[str] = ()
     """Paths relative to the folder, or `module:attr`."""
-    problems: list[Problem] = field(default_factory=list)
+    problems: Sequence[Problem] = ()
 
 
 def project_file(folder: Path) -> ProjectFile:
@@ -38,6 +36,8 @@ def project_file(folder: Path) -> ProjectFile:
         return ProjectFile(folder)
     if "treadle" not in text:
         return ProjectFile(folder)  # most are not ours, and parsing takes longer than looking
+    import tomllib
+
     try:
         table = tomllib.loads(text).get("tool", {}).get("treadle")
     except (tomllib.TOMLDecodeError, AttributeError, RecursionError) as error:

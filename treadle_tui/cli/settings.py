@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 FILE_NAME = "treadle-tui.toml"
 
@@ -42,8 +42,7 @@ class Kind(str, Enum):
         return Kind.TEXT if self is Kind.TEXT_TABLE else Kind.TEXTS
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What is known of one setting."""
 
     name: str

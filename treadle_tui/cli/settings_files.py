@@ -5,12 +5,11 @@ Nothing that is wrong in a file keeps the program from starting: it is told with
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from treadle_tui.cli.failures import BadInput
 from treadle_tui.cli.settings import FILE_NAME, SETTINGS, Kind, Setting, SettingRefused, Settings, checked, checked_entry
@@ -19,20 +18,18 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 BUILT_IN = "built in"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A file that settings may stand in."""
 
     path: Path
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedSettings:
+class LoadedSettings(NamedTuple):
     """The settings of one run, where each is from, and what was wrong."""
 
-    settings: Settings = Settings()  # noqa: RUF009 - frozen
-    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    settings: Settings = Settings()
+    sources: Mapping[str, str] = MappingProxyType({})
     """Where a setting is from, by its name; entries of tables by `name.entry`. What is missing is built in."""
     problems: tuple[str, ...] = ()
     """One sentence each."""

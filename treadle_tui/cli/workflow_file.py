@@ -9,22 +9,18 @@ Knows nothing of where files are looked for; see `loader`.
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib.machinery
 import importlib.util
 import sys
-import traceback
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import NamedTuple
 
 PACKAGE_PREFIX = "treadle_workflows_"
 """The private package of a folder is called this, and a digest of the folder's path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something that kept a workflow from being loaded."""
 
     path: str
@@ -59,7 +55,7 @@ def module_name(path: Path) -> str:
     stem = path.stem
     if not stem.isidentifier():
         readable = "".join(letter if letter.isalnum() else "_" for letter in stem)
-        stem = f"{readable}_{hashlib.sha256(stem.encode(errors='surrogateescape')).hexdigest()[:8]}"
+        stem = f"{readable}_{_digest(stem)[:8]}"
     return f"{_package_name(path.parent)}.{stem}"
 
 
@@ -101,6 +97,8 @@ def forget(folders: set[Path]) -> None:
 
 def line_of_name(path: Path, name: str) -> int | None:
     """The line on which a module assigns `name` at its top level; None when it cannot be told."""
+    import ast
+
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -121,6 +119,8 @@ def error_words(error: BaseException) -> str:
 
 def deepest_line(error: BaseException, folder: Path) -> tuple[str, int] | None:
     """The innermost place within `folder` that the exception passed through, as file and line; None when it passed through none."""
+    import traceback
+
     inside = [
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
@@ -149,7 +149,13 @@ def _sibling_hint(path: Path, error: BaseException) -> str:
 
 
 def _package_name(folder: Path) -> str:
-    return PACKAGE_PREFIX + hashlib.sha256(str(folder).encode(errors="surrogateescape")).hexdigest()[:12]
+    return PACKAGE_PREFIX + _digest(str(folder))[:12]
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _package_of(folder: Path) -> ModuleType:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from treadle_tui.board.expansion import LineKey
 from treadle_tui.board.safe_text import fit, safe_line, shorten, shorten_middle, width_of
 from treadle_tui.board.tally import Tally
 from treadle_tui.board.view import BoardLine, Question
+from treadle_tui.engine.record import Record
 from treadle_tui.engine.selection import Order
 from treadle_tui.engine.states import ItemState, StageState
 
@@ -75,8 +75,7 @@ class Counted(NamedTuple):
         return next((way for way in ways if width_of(way) <= room), ways[-1])
 
 
-@dataclass(frozen=True, slots=True)
-class GridStyles:
+class GridStyles(Record, frozen=True):
     """The styles of the grid's parts, resolved for the present theme."""
 
     base: Style
@@ -107,8 +106,7 @@ class GridStyles:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class GridPainter:
+class GridPainter(Record, frozen=True):
     """Draws for one plan of columns and one set of styles; made anew when either changes."""
 
     plan: ColumnPlan
