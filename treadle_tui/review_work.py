@@ -397,8 +397,10 @@ class ReviewWork:
 
     def _sent(self, outcomes: list[Outcome]) -> None:
         lost = [(entry, outcome) for entry, outcome in outcomes if isinstance(outcome, Exception)]
-        for entry, _ in outcomes:
+        for entry, outcome in outcomes:
             self._forget_typed(entry.key)
+            if not isinstance(outcome, Exception):
+                self._typed.pop((entry.key, "answers"), None)
         self._sendings += 1
         self.queue.settle([entry.key for entry, outcome in outcomes if not isinstance(outcome, Exception)])
         self.queue.release([entry.key for entry, _ in lost], self.now())

@@ -203,11 +203,11 @@ async def test_the_questions_of_a_review_are_answered_in_its_form() -> None:
     async with running(surveyed(), items=[{"id": "thing"}]) as ui:
         await ui.seen(WAITING)
         await ui.press("enter")
-        await ui.seen("what is it?", "Licence", "small / large (required)")
+        await ui.seen("what is it?", "Licence", "○ small  ○ large  required")
         await ui.press("a")
-        await ui.seen("size: an answer is required")
+        await ui.seen("an answer is required")
         await ui.press(*"la", "up", *"many", "escape", "a")
-        await ui.seen("pages: 'many' is no number")
+        await ui.seen("'many' is no number")
         await ui.press(*["backspace"] * 4, "7", "escape", "a")
         await ui.seen("approved thing › ask")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from treadle_tui.board.safe_text import safe_line
 from treadle_tui.engine.review import ReviewField
 
+YES_OR_NO = ("yes", "no")
 _YES = ("yes", "y", "true", "1", "on")
 _NO = ("no", "n", "false", "0", "off")
 
@@ -17,6 +19,7 @@ class AnswerRefused(ValueError):
 
     def __init__(self, field: ReviewField, words: str) -> None:
         self.field = field.name
+        self.words = words
         super().__init__(f"{label_of(field)}: {words}")
 
 
@@ -51,16 +54,34 @@ def answers(fields: Sequence[ReviewField], texts: Mapping[str, str], *, all_requ
 
     Raises: `AnswerRefused` for a text that is no answer, and, with `all_required`, for a required field left empty.
     """
-    values = {}
+    given = ((field.name, _answer(field, texts, all_required=all_required)) for field in fields)
+    return {name: value for name, value in given if value is not None} or None
+
+
+def mistakes(fields: Sequence[ReviewField], texts: Mapping[str, str], *, all_required: bool = True) -> dict[str, str]:
+    """What is wrong, by field name; empty when `answers` would take them all."""
+    wrong = {}
     for field in fields:
-        text = texts.get(field.name, "").strip()
-        if text and text == default_text(field).strip() and isinstance(field.default, str):
-            values[field.name] = field.default  # as it was given, whatever of it can be shown
-        elif text:
-            values[field.name] = _value(field, text)
-        elif field.required and all_required:
-            raise AnswerRefused(field, "an answer is required")
-    return values or None
+        try:
+            _answer(field, texts, all_required=all_required)
+        except AnswerRefused as refused:
+            wrong[field.name] = refused.words
+    return wrong
+
+
+def _answer(field: ReviewField, texts: Mapping[str, str], *, all_required: bool) -> Any:
+    """The value meant; None for a field left empty."""
+    written = texts.get(field.name, "")
+    text = written.strip()
+    if written and field.kind == "choice" and written in (field.choices or ()):
+        return written
+    if text and text == default_text(field).strip() and isinstance(field.default, str):
+        return field.default  # as it was given, whatever of it can be shown
+    if text:
+        return _value(field, text)
+    if field.required and all_required:
+        raise AnswerRefused(field, "an answer is required")
+    return None
 
 
 def _value(field: ReviewField, text: str) -> Any:
@@ -82,9 +103,12 @@ def _number(field: ReviewField, text: str) -> int | float:
         return int(text)
     except ValueError:
         try:
-            return float(text.replace(",", "."))
+            number = float(text.replace(",", "."))
         except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
             raise AnswerRefused(field, f"{text!r} is no number") from None
+        return number
 
 
 def _choice(field: ReviewField, text: str) -> str:

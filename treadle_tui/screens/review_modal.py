@@ -5,7 +5,9 @@ The tabs are one outline with different nodes; what a tab needs is read when it 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
@@ -22,7 +24,7 @@ from treadle_tui.board.safe_text import safe_line, safe_paragraphs
 from treadle_tui.engine.review import Approve, ApproveWithEdits, PickAttempt, Reject, RequestChanges, ReviewDecision, ReviewField
 from treadle_tui.screens.modal import Modal
 from treadle_tui.screens.reject_reason import RejectReason
-from treadle_tui.widgets.answer_form import AnswerForm, AnswerInput
+from treadle_tui.widgets.answer_form import AnswerForm
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.outline_view import OutlineView
 from treadle_tui.widgets.plain_text import Line, PlainText, TitleLine
@@ -114,9 +116,7 @@ class ReviewModal(Modal[ReviewDecision | None]):
         & OutlineView { height: 1fr; background: $surface; }
         & #rail { display: none; width: 30; height: 1fr; padding: 0 1; border-left: solid $line; color: $quiet; }
         &.-side-by-side #rail { display: block; }
-        & #refused { padding: 0 1; color: $state-failed; }
         & KeyBar { margin-top: 1; background: $surface; }
-        &.-asks KeyBar { margin-top: 0; }
     }
     """
 
@@ -146,14 +146,12 @@ class ReviewModal(Modal[ReviewDecision | None]):
                 yield PlainText(*self._rail(), id="rail")
             yield SearchLine()
             if self._fields:
-                yield AnswerForm(self._fields)
-                yield PlainText(id="refused")
+                yield AnswerForm(self._fields, self._answered_before())
             yield KeyBar(indent=1)
 
     def on_mount(self) -> None:
         """Reading comes first: no field has the focus."""
         self._outline.focus()
-        self.set_class(bool(self._fields), "-asks")
         if self._doing == "fill_in" and self._fields:
             self.call_after_refresh(self.action_fill_in)
         elif self._doing in ("edit", "editor"):
@@ -288,7 +286,14 @@ class ReviewModal(Modal[ReviewDecision | None]):
         """Go into the form."""
         self.query_one(AnswerForm).begin()
 
-    @on(AnswerInput.Left)
+    @on(AnswerForm.Changed)
+    def _keep_answers(self) -> None:
+        self._keep("answers", json.dumps(self.query_one(AnswerForm).texts))
+
+    def _answered_before(self) -> dict[str, str]:
+        return json.loads(self._typed("answers") or "{}")  # type: ignore[no-any-return]  # what `_keep_answers` wrote
+
+    @on(AnswerForm.Left)
     def _back_to_the_review(self) -> None:
         self._outline.focus()
 
@@ -307,18 +312,15 @@ class ReviewModal(Modal[ReviewDecision | None]):
         self._answer(lambda values: PickAttempt(picked.number, values=values))
 
     def _answer(self, make: Callable[[dict[str, Any] | None], ReviewDecision]) -> None:
-        try:
+        with suppress(AnswerRefused):  # said on its line; the review stays open
             self.dismiss(make(self._values(all_required=True)))
-        except AnswerRefused as refused:
-            self._say(str(refused))
 
     @work(exclusive=True)
     async def action_reject(self) -> None:
         """Ask why, and reject; leaving the question leaves the review open."""
         try:
             values = self._values(all_required=False)
-        except AnswerRefused as refused:
-            self._say(str(refused))
+        except AnswerRefused:  # said on its line
             return
         reason = await self.app.push_screen_wait(
             RejectReason(self.subject.title, self.subject.reasons, self._typed("reason"), lambda text: self._keep("reason", text))
@@ -349,8 +351,7 @@ class ReviewModal(Modal[ReviewDecision | None]):
         assert self._depth is not None
         try:
             values = self._values(all_required=True)
-        except AnswerRefused as refused:
-            self._say(str(refused))
+        except AnswerRefused:  # said on its line
             return
         edited = await self._depth.edit(in_editor)
         if edited is not None:
@@ -365,9 +366,6 @@ class ReviewModal(Modal[ReviewDecision | None]):
 
     def _values(self, *, all_required: bool) -> dict[str, Any] | None:
         return self.query_one(AnswerForm).values(all_required=all_required) if self._fields else None
-
-    def _say(self, words: str) -> None:
-        self.query_one("#refused", PlainText).show(safe_line(words))
 
     def action_leave(self) -> None:
         """Leave it waiting."""

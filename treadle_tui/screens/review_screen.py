@@ -337,7 +337,7 @@ class ReviewScreen(MainScreen):
     def _decide_one(self, what: str, line: ReviewLine) -> None:
         if what == "approve":
             subject = self.bench.subject(line)
-            if subject is not None and subject.must_be_filled_in:
+            if (subject is not None and subject.must_be_filled_in) or self.bench.typed(line, "answers"):
                 self._open(line, "fill_in")
             else:
                 self.bench.decide([line], Approve())
