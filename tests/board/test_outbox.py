@@ -86,7 +86,7 @@ def test_a_sheet_tells_what_is_about_to_be_decided() -> None:
 
 def test_the_result_of_many_says_who_was_first_and_what_failed() -> None:
     outcomes: list[StageState | Exception] = [StageState.COMPLETED] * 41
-    outcomes += [ReviewConflict("", by="ben")] * 2 + [InvalidTransition("a", "judge", StageState.CANCELLED), ReviewConflict("", by="")]
+    outcomes += [ReviewConflict("ben")] * 2 + [InvalidTransition("a", "judge", StageState.CANCELLED), ReviewConflict()]
     result = result_of(((OK, outcome) for outcome in outcomes), {"approve": "approved"})
 
     assert result.words() == "41 approved · 2 already decided by ben · 1 changed meanwhile · 1 failed"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import pickle
+from datetime import UTC, datetime
 
 import pytest
 
 import treadle_tui.engine as engine
-from treadle_tui.engine import testing
+from treadle_tui.engine import DagCycle, InvalidTransition, ReviewConflict, StageExecutionError, StageState, testing
 
 NAMES = """
 Accepted Approve ApproveWithEdits AttemptRecord Completed Criterion DagCycle DefinitionError DuplicateStage Engine Escalated Failed
@@ -102,3 +104,21 @@ def test_decisions_take_who_why_and_answers_by_keyword_only():
         assert all(parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in ("by", "note", "values"))
     with pytest.raises(TypeError):
         engine.Approve("ana")  # type: ignore[misc]
+
+
+def test_errors_are_made_of_what_they_tell_and_cross_to_another_process():
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    conflict = ReviewConflict("ana", at)
+    errors = [
+        conflict,
+        InvalidTransition("a", "work", StageState.PENDING, StageState.COMPLETED),
+        StageExecutionError("work"),
+        DagCycle(["a", "b"], "docs"),
+    ]
+
+    assert (conflict.by, conflict.at) == ("ana", at)
+    assert "ana" in str(conflict)
+    assert "work" in str(errors[2])
+    for error in errors:
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

@@ -19,6 +19,8 @@ def test_a_record_answers_what_a_dataclass_answers():
     assert dataclasses.is_dataclass(Cell)
     assert dataclasses.replace(FAILED, error="late").error == "late"
     assert dataclasses.asdict(FAILED)["error"] == "no"
+    assert vars(FAILED)["error"] == "no"
+    assert list(vars(Feedback("a"))) == ["summary", "criteria", "guidance", "source"]
     assert [field.name for field in dataclasses.fields(Feedback)] == ["summary", "criteria", "guidance", "source"]
 
 

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from treadle_tui.engine.states import StageState
@@ -47,6 +47,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 class TreadleError(Exception):
     """The root of every error this engine raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled by its message and attributes, whatever its `__init__` asks for."""
+        return _made_again, (type(self), self.args), self.__dict__
+
+
+def _made_again(kind: type[TreadleError], arguments: tuple[Any, ...]) -> TreadleError:
+    return kind.__new__(kind, *arguments)
 
 
 class DefinitionError(TreadleError):
@@ -106,9 +114,9 @@ class StoreTooNew(StoreError):
 class StageExecutionError(TreadleError):
     """A stage's own code failed."""
 
-    def __init__(self, stage: str, message: str) -> None:
+    def __init__(self, stage: str, message: str = "") -> None:
         self.stage = stage
-        super().__init__(message)
+        super().__init__(message or f"stage {stage!r} failed")
 
 
 class InvalidTransition(TreadleError):
@@ -127,12 +135,12 @@ class InvalidTransition(TreadleError):
 class ReviewConflict(TreadleError):
     """Somebody decided first, or the stage has moved on since it was looked at."""
 
-    def __init__(self, message: str, by: str = "", at: datetime | None = None) -> None:
+    def __init__(self, by: str = "", at: datetime | None = None, message: str = "") -> None:
         self.by = by
         """Who decided; empty when nobody did and the stage merely moved on."""
         self.at = at
         """When they did; None when nobody did."""
-        super().__init__(message)
+        super().__init__(message or (f"already decided by {by}" if by else "changed since it was looked at") + "; look at it again")
 
 
 class WorkflowChanged(TreadleError):

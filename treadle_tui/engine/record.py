@@ -62,6 +62,11 @@ class Record(msgspec.Struct, frozen=True):
         __dataclass_fields__: ClassVar[Any] = _DataclassFields()
         __dataclass_params__: ClassVar[Any] = _DataclassParameters()
 
+        @property
+        def __dict__(self) -> dict[str, Any]:
+            """The fields by name, for `vars`; a copy."""
+            return msgspec.structs.asdict(self)
+
 
 def refuse_changes(*kinds: type[Record]) -> None:
     """Let these, and those made of them so far, refuse a change as a frozen dataclass does, with `FrozenInstanceError`.

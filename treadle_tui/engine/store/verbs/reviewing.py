@@ -78,20 +78,20 @@ def _check_open(unit: Unit, item: Item, task: Task, version: int | None) -> None
         if decision is not None:
             who = f" by {decision.by}" if decision.by else ""
             raise ReviewConflict(
-                f"stage {name!r} of item {item.id!r} was already decided{who} ({decision.verb.replace('_', ' ')})"
+                message=f"stage {name!r} of item {item.id!r} was already decided{who} ({decision.verb.replace('_', ' ')})"
                 f" and is {STATES[task.state].word}; reopen it to decide again",
-                decision.by,
-                decision.at,
+                by=decision.by,
+                at=decision.at,
             )
         raise InvalidTransition(
             item.id, name, STATES[task.state], remedy="only a stage that awaits review can be decided, so there is nothing to decide"
         )
     if version is not None and version != task.version:
         raise ReviewConflict(
-            f"stage {name!r} of item {item.id!r} has changed since it was looked at (version {version}, now {task.version});"
+            message=f"stage {name!r} of item {item.id!r} has changed since it was looked at (version {version}, now {task.version});"
             " look at it again",
-            decision.by if decision else "",
-            decision.at if decision else None,
+            by=decision.by if decision else "",
+            at=decision.at if decision else None,
         )
 
 
@@ -228,16 +228,16 @@ def reopen(unit: Unit, item_id: str, stage: str, by: str, subtask: str | None = 
     started = _started_dependent(unit, item, task)
     if started is not None:
         raise ReviewConflict(
-            f"stage {label(unit, item, task)!r} of item {item.id!r} cannot be reopened: {started} has already started;"
+            message=f"stage {label(unit, item, task)!r} of item {item.id!r} cannot be reopened: {started} has already started;"
             " run the stage again instead",
-            decision.by,
-            decision.at,
+            by=decision.by,
+            at=decision.at,
         )
     if task.is_open:
         raise ReviewConflict(
-            f"stage {label(unit, item, task)!r} of item {item.id!r} cannot be reopened: attempt {task.attempt} has already started",
-            decision.by,
-            decision.at,
+            message=f"stage {label(unit, item, task)!r} of item {item.id!r} cannot be reopened: attempt {task.attempt} has already started",
+            by=decision.by,
+            at=decision.at,
         )
     unit.edit(task)
     if task.sub:
