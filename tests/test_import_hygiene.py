@@ -51,9 +51,33 @@ def test_what_a_program_imports_of_the_engine_brings_along_nothing_it_may_never_
 
     modules = imported_by(f"{beside}; {ordinary}; print('@' + ' '.join(set(sys.modules) - before))")
 
-    seldom = {"dataclasses", "json", "statistics", "random", "tempfile", "shutil", "hashlib", "difflib", "fractions", "tomllib", "http"}
+    seldom = {
+        "dataclasses",
+        "json",
+        "statistics",
+        "random",
+        "tempfile",
+        "shutil",
+        "hashlib",
+        "difflib",
+        "fractions",
+        "tomllib",
+        "http",
+        "unicodedata",
+    }
     assert of_packages(modules, seldom | HEAVY) == set()
-    parts = {"definition", "definition_stages", "expressions", "placeholders", "commands", "http_calls", "testing", "runner.process"}
+    parts = {
+        "definition",
+        "definition_stages",
+        "expressions",
+        "placeholders",
+        "commands",
+        "http_calls",
+        "testing",
+        "runner.process",
+        "selection",
+        "store.sqlite.selecting",
+    }
     assert modules & {f"treadle_tui.engine.{part}" for part in parts} == set()
 
 
@@ -107,14 +131,14 @@ def test_a_verb_imports_no_screen(arguments: list[str], database: Path) -> None:
     assert drawing == set()
 
 
-VALUES = "errors record feedback review verdict states status selection clock codec attempt_record"
-STORE = "rows shape views sqlite sqlite.file_reading sqlite.questions sqlite.lists sqlite.selecting sqlite.columns"
+VALUES = "errors record feedback review verdict states status clock codec attempt_record"
+STORE = "rows shape views sqlite sqlite.file_reading sqlite.questions sqlite.lists sqlite.columns"
 FILE = "sqlite.opening sqlite.complaints sqlite.schema"
 LIGHT = {*VALUES.split(), "store", *(f"store.{name}" for name in f"{STORE} {FILE}".split())}
 """What of the engine a verb that only reads may import: values and the questions to the file, nothing that runs anything."""
 
-ALSO = {"show": {"secrets"}, "events": {"events", "store.event_codec"}}
-"""By verb: to hide what is secret, and to tell what happened."""
+ALSO = {"list": {"selection", "store.sqlite.selecting"}, "show": {"secrets"}, "events": {"events", "store.event_codec"}}
+"""By verb: to choose items, to hide what is secret, and to tell what happened."""
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "a"], ["reviews"], ["events"], ["events", "--item", "a"]], ids=" ".join)

@@ -7,7 +7,6 @@ declared type; an output is checked against the annotation of the function that 
 from __future__ import annotations
 
 import functools
-import unicodedata
 from collections.abc import Mapping
 from typing import Any, get_origin, is_typeddict
 
@@ -197,6 +196,8 @@ def has_control_characters(text: str) -> bool:
     """Whether something in the text is a control character, a line break or half of a surrogate pair."""
     if text.isprintable():
         return False
+    import unicodedata
+
     return any(unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") for character in text)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.machinery
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -96,8 +95,10 @@ def _module(name: str, file: str, package: str) -> ModuleType:
 
 def _is_importable(name: str, file: str) -> bool:
     """Whether importing the name leads to that file."""
+    from importlib.util import find_spec
+
     try:
-        spec = importlib.util.find_spec(name)
+        spec = find_spec(name)
         return spec is not None and spec.origin is not None and os.path.samefile(spec.origin, file)
     except (ImportError, AttributeError, ValueError, OSError):  # a parent that is none, or a file that is gone
         return False
@@ -105,6 +106,8 @@ def _is_importable(name: str, file: str) -> bool:
 
 def _make_packages(name: str, file: str) -> None:
     """Stand-ins for the packages a dotted name begins with, the innermost of which holds the files beside this one."""
+    from importlib.util import module_from_spec
+
     parts = name.split(".")[:-1]
     for count in range(1, len(parts) + 1):
         package = ".".join(parts[:count])
@@ -112,17 +115,19 @@ def _make_packages(name: str, file: str) -> None:
             continue
         spec = importlib.machinery.ModuleSpec(package, None, is_package=True)
         spec.submodule_search_locations = [os.path.dirname(file)] if count == len(parts) else []
-        sys.modules[package] = importlib.util.module_from_spec(spec)
+        sys.modules[package] = module_from_spec(spec)
 
 
 def _run(name: str, file: str) -> ModuleType:
     """The module of a file, run under this name. Its source is compiled anew: a cached one cannot tell two edits of one second apart."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
     already = sys.modules.get(name)
     if already is not None:
         return already
-    spec = importlib.util.spec_from_file_location(name, file, loader=importlib.machinery.SourceFileLoader(name, file))
+    spec = spec_from_file_location(name, file, loader=importlib.machinery.SourceFileLoader(name, file))
     assert spec is not None
-    module = importlib.util.module_from_spec(spec)
+    module = module_from_spec(spec)
     sys.modules[name] = module
     with open(file, "rb") as source:
         code = compile(source.read(), file, "exec", dont_inherit=True)

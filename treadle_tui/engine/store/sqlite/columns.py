@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from treadle_tui.engine.codec import decode_json
 from treadle_tui.engine.store.rows import Item, Task
@@ -12,6 +12,14 @@ from treadle_tui.engine.store.shape import WorkflowShape
 T = TypeVar("T")
 Question = Generator[tuple[str, Sequence[Any]], list[Any], T]
 """Yields (SQL, parameters), is sent all rows of it, returns the answer. Who asks decides how the rows are fetched."""
+
+
+class Sql(NamedTuple):
+    """A piece of a statement, and what stands for its question marks."""
+
+    text: str
+    parameters: tuple[Any, ...] = ()
+
 
 TASK_COLUMNS = [
     "item",

@@ -5,18 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import json
 
-from treadle_tui.engine.selection import Selection, in_states
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.status import ItemRow
 from treadle_tui.engine.store import views
 from treadle_tui.engine.store.rows import STATES, Item
 from treadle_tui.engine.store.shape import WorkflowShape
-from treadle_tui.engine.store.sqlite.columns import Question, item_from_row
-from treadle_tui.engine.store.sqlite.selecting import Sql, chosen, ordered
+from treadle_tui.engine.store.sqlite.columns import Question, Sql, item_from_row
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.selection import Selection
 
 _ITEM = "i.key, i.id, i.workflow, i.priority, i.created_at, i.flags, i.open_stages"
 _ROWS = (
@@ -45,6 +46,9 @@ class ListQuestions:
         is_descending: bool = False,
     ) -> Question[list[ItemRow]]:
         """Board rows in order of submission, or the other way round; with `after`, counted from behind the item of that key."""
+        from treadle_tui.engine.selection import in_states
+        from treadle_tui.engine.store.sqlite.selecting import chosen, ordered
+
         selection = in_states(workflow, stage, states)._replace(is_descending=is_descending)
         shapes = yield from self.shapes()
         source, order = chosen(selection, shapes, 0), ordered(selection, shapes)
@@ -59,16 +63,22 @@ class ListQuestions:
 
     def count_items(self, *, workflow: str | None = None, stage: str | None = None, states: Sequence[StageState] = ()) -> Question[int]:
         """How many rows `page` has for the same question."""
+        from treadle_tui.engine.selection import in_states
+
         return (yield from self.count_selected(in_states(workflow, stage, states), 0))
 
     def count_selected(self, selection: Selection, now: int) -> Question[int]:
         """How many items are selected."""
+        from treadle_tui.engine.store.sqlite.selecting import chosen
+
         source = chosen(selection, (yield from self.shapes()), now)
         rows = yield f"SELECT count(*) {source.text}", source.parameters
         return int(rows[0][0])
 
     def select(self, selection: Selection, now: int, limit: int | None = None) -> Question[array[int]]:
         """Keys of the items that are selected, in order."""
+        from treadle_tui.engine.store.sqlite.selecting import chosen, ordered
+
         shapes = yield from self.shapes()
         source, order = chosen(selection, shapes, now), ordered(selection, shapes)
         # One text instead of a row per item: a million rows would hold up whoever shares the interpreter with this thread.
@@ -85,6 +95,9 @@ class ListQuestions:
 
     def ids_between(self, first: int, last: int, workflow: str | None = None) -> Question[list[str]]:
         """Ids of the items of the workflow with keys from `first` to `last`, in order of submission."""
+        from treadle_tui.engine.selection import Selection
+        from treadle_tui.engine.store.sqlite.selecting import chosen
+
         source = chosen(Selection(workflow), (yield from self.shapes()), 0)
         rows = yield f"SELECT i.id {source.text} AND i.key BETWEEN ? AND ? ORDER BY i.key", (*source.parameters, first, last)
         return [row[0] for row in rows]

@@ -29,9 +29,8 @@ from treadle_tui.engine.store.rows import (
     Worker,
 )
 from treadle_tui.engine.store.shape import WorkflowShape
-from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, Question, item_from_row, shape_from_row, task_from_row, unpack
+from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, Question, Sql, item_from_row, shape_from_row, task_from_row, unpack
 from treadle_tui.engine.store.sqlite.lists import ListQuestions
-from treadle_tui.engine.store.sqlite.selecting import Sql
 
 if TYPE_CHECKING:
     from treadle_tui.engine.events import Event, Lagged

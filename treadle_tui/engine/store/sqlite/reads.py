@@ -5,11 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from treadle_tui.engine.attempt_record import AttemptRecord
 from treadle_tui.engine.events import Event, Lagged
-from treadle_tui.engine.selection import Selection
 from treadle_tui.engine.states import StageState, StageStatus, StoredItem
 from treadle_tui.engine.status import ItemRow, PendingReview, StageRun
 from treadle_tui.engine.store.commits import CommitNews
@@ -17,6 +16,9 @@ from treadle_tui.engine.store.rows import Hold, Item, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.sqlite.questions import EVENTS_AT_ONCE, Questions
 from treadle_tui.engine.store.sqlite.reader import Reader
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.selection import Selection
 
 
 class SqliteReads:

@@ -7,7 +7,7 @@ else goes through the items in the order that is asked for and looks at each one
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from treadle_tui.engine.selection import (
     ORDERED_FIRST,
@@ -24,6 +24,7 @@ from treadle_tui.engine.selection import (
 from treadle_tui.engine.states import ItemState, StageState
 from treadle_tui.engine.store.rows import CANCELLED_ITEM, PAUSED, STATE_NUMBER
 from treadle_tui.engine.store.shape import StageShape, WorkflowShape
+from treadle_tui.engine.store.sqlite.columns import Sql
 from treadle_tui.engine.store.sqlite.schema import NOTABLE
 
 NOTABLE_STATES = frozenset({StageState.RETRY_WAIT, StageState.AWAITING_REVIEW, StageState.SKIPPED, StageState.FAILED, StageState.CANCELLED})
@@ -39,13 +40,6 @@ _ITEM_STATES = {
 
 _RANK = " ".join(f"WHEN {STATE_NUMBER[state]} THEN {rank}" for rank, state in enumerate(ORDERED_FIRST))
 _ERROR = "coalesce(json_extract(CAST(t.detail AS TEXT), '$.error'), '')"
-
-
-class Sql(NamedTuple):
-    """A piece of a statement, and what stands for its question marks."""
-
-    text: str
-    parameters: tuple[Any, ...] = ()
 
 
 NOTHING = Sql("0")
