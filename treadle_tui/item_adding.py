@@ -72,9 +72,12 @@ def choices_of(loaded: LoadedWorkflows) -> WorkflowChoices:
     from treadle_tui.cli.source_items import source_usage
 
     choices = [
-        WorkflowChoice(workflow.name, about(workflow), source_usage(workflow), workflow.source_function is not None)
+        WorkflowChoice(workflow.name, about(workflow), source_usage(workflow), has_source=True)
+        if workflow.source_function is not None
+        else WorkflowChoice(workflow.name, about(workflow) or "Items by their ids.", "ID...", has_source=False)
         for workflow in loaded.workflows
     ]
+    choices.sort(key=lambda choice: not choice.has_source)
     return WorkflowChoices(choices, [str(problem) for problem in loaded.problems], is_loaded=True)
 
 

@@ -297,7 +297,7 @@ class Workbench:
         with_items = [name for name in names if tally(self._counts, name).items]
         view = RememberedView() if shown else self.board_desk.remembered()
         last = view.workflow if view.workflow in with_items else ""
-        candidates = [self._asked_for, shown if shown in with_items else "", last, *with_items, shown, *self._workflows, *names]
+        candidates = [self._asked_for, shown if shown in with_items else "", last, *with_items, shown, *self._found_names, *names]
         chosen = next((name for name in candidates if name and (name in names or name in self._workflows)), "")
         stages = names.get(chosen) or (self._workflows[chosen].stages() if chosen in self._workflows else [])
         if (chosen, stages) == (shown, self.board.every_stage):
@@ -414,7 +414,12 @@ class Workbench:
     @property
     def workflow_names(self) -> list[str]:
         """Workflows with items, then those that could have some."""
-        return list(dict.fromkeys([*self._counts, *self._workflows]))
+        return list(dict.fromkeys([*self._counts, *self._found_names]))
+
+    @property
+    def _found_names(self) -> list[str]:
+        """Workflows whose files were found, those with a source first: of these one most likely wants to add items."""
+        return sorted(self._workflows, key=lambda name: self._workflows[name].source_function is None)
 
     @property
     def workflow_shown(self) -> str:

@@ -75,3 +75,25 @@ async def test_a_workflow_that_was_gone_to_stays_in_front_although_it_has_no_ite
 
         await ui.press("w")
         await ui.seen("papers", "two")
+
+
+def listed() -> Workflow:
+    """Comes before `papers` by its name, and has no source."""
+    workflow = Workflow("listed")
+
+    @workflow.stage
+    def look(item: Any) -> None: ...
+
+    return workflow
+
+
+async def test_the_first_workflow_is_one_with_a_source_and_the_others_take_ids() -> None:
+    async with running(listed(), papers()) as ui:
+        await ui.seen("· papers", "listed ID...", "papers [NAMES...]")
+        assert "Open" not in ui.lines[-1], "nothing can be opened while the list is empty"
+        await ui.press("n")
+        await ui.seen("▸ papers")
+        await ui.press("down", "enter")
+        await ui.seen("listed has no source: give an id, or several")
+        await ui.press(*"one", "space", *"two", "enter")
+        await ui.seen("listed: 2 new", "one", "two")

@@ -22,7 +22,7 @@ from treadle_tui.engine.store.log_view import Failure, Throughput
 
 #: Minutes shown, and of those the ones the present pace is taken from.
 MINUTES, PACE_MINUTES = 15, 5
-_STAGE_MOST, _BAR_MOST, _PLACE_MOST = 24, 60, 34
+_STAGE_MOST, _BAR_MOST, _PLACE_MOST = 24, 60, 36
 
 
 class ToBoard(NamedTuple):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +92,12 @@ def ask_about_current_folder(db: Path) -> None:
         return
     from treadle_tui.board.safe_text import safe_line
 
-    question = (
+    question = textwrap.fill(
         f"There are workflows in {safe_line(str(folder))}, and {safe_line(db.name)} lies elsewhere."
-        " A workflow is a program that runs as you. Run them for this database, now and later?"
+        " A workflow is a program that runs as you. Run them for this database, now and later?",
+        min(shutil.get_terminal_size().columns, 100) - len(" [y/N]: "),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     try:
         remember(db, folder, click.confirm(question, err=True, default=False))

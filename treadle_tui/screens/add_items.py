@@ -62,7 +62,7 @@ class AddItems(Modal[tuple[str, str] | None]):
 
     def __init__(self, found: WorkflowChoices, add: Add, preferred: str = "") -> None:
         super().__init__()
-        self._choices: Sequence[WorkflowChoice] = [choice for choice in found.choices if choice.has_source] or list(found.choices)
+        self._choices: Sequence[WorkflowChoice] = list(found.choices)
         self._problems = found.problems
         self._add = add
         self._at = next((number for number, choice in enumerate(self._choices) if choice.name == preferred), 0)
@@ -131,7 +131,9 @@ class AddItems(Modal[tuple[str, str] | None]):
 
     def action_add(self) -> None:
         """Add what the source yields for the argument."""
-        if self._choice is not None and not self._is_adding:
+        if self._choice is not None and not self._choice.has_source and not self.query_one(ArgumentInput).value.strip():
+            self._tell(f"{safe_line(self._choice.name)} has no source: give an id, or several", is_failed=True)
+        elif self._choice is not None and not self._is_adding:
             self._is_adding = True
             self._run(self._choice.name, self.query_one(ArgumentInput).value)
 

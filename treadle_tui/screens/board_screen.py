@@ -56,6 +56,7 @@ class BoardScreen(BoardLists):
     TITLE = "Board"
     BINDING_GROUP_TITLE = "Board"
 
+    AUTO_FOCUS = ""  # the grid has the focus while it is shown, and only then
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "decide('approve')", "Approve", id="board.approve", tooltip="Approve the waiting cell under the cursor"),
         Binding("x", "decide('reject')", "Reject", id="board.reject", tooltip="Reject the waiting cell under the cursor, with a reason"),
@@ -144,8 +145,8 @@ class BoardScreen(BoardLists):
         has_items = self.board.line_count > 0
         if has_items != self.has_class("-has-items"):
             self.set_class(has_items, "-has-items")
-            if has_items and not self.is_filter_edited:
-                self.grid.focus()
+            if not self.is_filter_edited:
+                self.set_focus(self.grid if has_items else None)
             changes.is_rearranged = True
         if has_items:
             self.grid.show(changes)

@@ -169,7 +169,7 @@ class BoardHeader(Widget):
         return line_of(left, right, self.size.width, self.rich_style)
 
     def _screen_pieces(self, room: int, least: int) -> list[Piece]:
-        """The main screens with their keys, or the one in front, as room allows when so much is kept for database and workflow."""
+        """The main screens with their keys, or only the keys of the others, or the one in front, as room allows when so much is kept."""
         if len(self.facts.screens) < 2:
             return []
         pieces: list[Piece] = [(_GAP, Style.null())]
@@ -178,6 +178,13 @@ class BoardHeader(Widget):
             pieces.append(("  ", Style.null()))
         if pieces_width(pieces) <= room - max(least, _PLACE_LEAST):
             return pieces
+        keys: list[Piece] = [(_GAP, Style.null())]
+        for id, title in self.facts.screens:
+            key = key_of(self.screen, f"app.{id}")
+            words = f"{key} {title}" if title == self._title else key
+            keys += [(words, self._style("screen" if title == self._title else "quiet")), (" ", Style.null())]
+        if pieces_width(keys) <= room - least:
+            return keys
         front: list[Piece] = [(_GAP, Style.null()), (self._title, self._style("screen"))]
         return front if pieces_width(front) <= room - least else []
 
@@ -217,9 +224,18 @@ class BoardHeader(Widget):
         totals = self._totals(with_words=True)
         if pieces_width(totals) + pieces_width(message) + 4 > width:
             totals = self._totals(with_words=False)
+        if pieces_width(totals) > width:
+            totals = self._brief_totals()
         if message and pieces_width(totals) + pieces_width(message) + 2 > width:
             return line_of([("  ", Style.null()), *message], [], width, self.rich_style)
         return line_of(totals, message, width, self.rich_style)
+
+    def _brief_totals(self) -> list[Piece]:
+        """As the board and the graph put it: the sign tells the state."""
+        pieces: list[Piece] = [("  ", Style.null())]
+        for state, count in self.tally.in_order() if self.tally is not None else ():
+            pieces.append((f"{state.glyph}{count:,}  ", self._style(state.value.replace("_", "-"))))
+        return pieces
 
     def _totals(self, *, with_words: bool) -> list[Piece]:
         pieces: list[Piece] = [("  ", Style.null())]
