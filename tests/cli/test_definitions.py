@@ -27,6 +27,74 @@ def test_a_mistake_names_line_key_and_the_nearest_known_key(treadle: Call, folde
     assert answer.out == f"! {file}:5: stage 'read', retrie: unknown key; did you mean 'retry'?\n"
 
 
+MISTAKES = """\
+name = "flow"
+backfil = true
+item = { path = "str", width = "integer" }
+source = { globb = "*.png" }
+
+[limits]
+web = { rat = 2 }
+
+[stages.look]
+shel = ["file", "{item.path}"]
+retry = { max_attempts = 0, delay = -1, dealy = 2 }
+isolation = "thread"
+
+[stages.fetch]
+http = { url = "ftp://x", method = "PSOT", headers = { accept = [] } }
+after = ["lok", "measure"]
+gate = { width = "about 3", height = "> 3" }
+
+[stages.measure]
+shell = ["wc", "{lok.text}", "{subtask}"]
+concurrency = 0
+skip_if = "import os"
+
+[stages.measure.review]
+wen = "always"
+rate = 3
+on_expiry = "aprove"
+fields = [{ nam = "title" }, { name = "size", kind = "choise" }]
+"""
+
+
+def test_every_mistake_of_a_file_is_told_and_no_mistake_twice(treadle: Call, folder: Path) -> None:
+    file = folder / "flow.toml"
+    file.write_text(MISTAKES)
+
+    told = [line.removeprefix(f"! {file}:") for line in treadle("check", str(file)).out.splitlines()]
+
+    lines = [int(line.partition(": ")[0]) for line in told]
+    assert lines == [2, 3, 4, 7, 10, 11, 11, 11, 12, 15, 15, 15, 16, 17, 20, 20, 21, 22, 25, 26, 27, 28, 28], "\n".join(told)
+    assert "2: backfil: unknown key; did you mean 'backfill'?" in told
+    assert "10: stage 'look', shel: unknown key; did you mean 'shell'?" in told
+    assert "16: stage 'fetch', after: no stage is called 'lok'; did you mean 'look'?" in told
+
+
+def test_every_mistake_of_a_list_of_steps_is_told(treadle: Call, folder: Path) -> None:
+    file = folder / "flow.json"
+    steps = [
+        {"id": "a", "depend_on": ["b"]},
+        {"ids": "b"},
+        3,
+        {"id": "c", "depends_on": ["aa"], "config": {"max_retries": -1}},
+        {"id": "a"},
+    ]
+    file.write_text(json.dumps({"steps": steps}))
+
+    problems = treadle("check", str(file), "--json").json["problems"]
+
+    assert sorted(each["message"] for each in problems) == [
+        "step 'a', depend_on: unknown key; did you mean 'depends_on'?",
+        "step 'a', id: workflow 'flow' already has a stage 'a'; give one of the two another name",
+        "step 'c', config, max_retries: -1 must be a whole number, 0 or more",
+        "step 'c', depends_on: no stage is called 'aa'; did you mean 'a'?",
+        "step 2, ids: unknown key; did you mean 'id'?",
+        "step 3: 3 is no step; a step has an `id`",
+    ]
+
+
 def test_checking_as_json_has_what_is_right_and_what_is_wrong(treadle: Call, folder: Path) -> None:
     (folder / "workflows" / "broken.json").write_text('{"steps": [{"id": "a", "depends_on": ["b"]}]}')
 

@@ -887,11 +887,20 @@ def test_the_other_options_of_a_stage(files):
         ("shell = ['x']\nfor_each = 'small'", "for_each: 'small' must be a list of texts, or name one"),
         ("shell = ['x']\nfor_each = [true]", r"for_each: \[True\] must be a list of texts"),
         ("shell = ['x']\nconcurrency = 0", "concurrency: 0 must be a whole number, 1 or more"),
-        ("shell = ['x']\nretry = { max_attempts = 0 }", "line 6, stage 'work', retry: retry budget: max_attempts=0 must be a whole number"),
+        (
+            "shell = ['x']\nretry = { max_attempts = 0 }",
+            "line 6, stage 'work', retry, max_attempts: retry budget: max_attempts=0 must be a whole number",
+        ),
         ("shell = ['x']\nretry = { attempts = 0 }", "stage 'work', retry, attempts: unknown key; did you mean 'max_attempts'?"),
-        ("shell = ['x']\nretry = { max_delay = 'x' }", "line 6, stage 'work', retry: retry budget: max_delay='x' must be a number of"),
+        (
+            "shell = ['x']\nretry = { max_delay = 'x' }",
+            "line 6, stage 'work', retry, max_delay: retry budget: max_delay='x' must be a number of",
+        ),
         ("shell = ['x']\nretry = 3", "line 6, stage 'work', retry: 3 must be a table"),
-        ("shell = ['x']\nreview = { when = 'allways' }", "line 6, stage 'work', review: review policy: when='allways' is unknown; did you"),
+        (
+            "shell = ['x']\nreview = { when = 'allways' }",
+            "line 6, stage 'work', review, when: review policy: when='allways' is unknown; did you",
+        ),
         ("shell = ['x']\nreview = { }", "stage 'work', review, when: is missing; say when a person is asked, such as 'always'"),
         ("shell = ['x']\nreview = { when = 'always', gruop = 'x' }", "review, gruop: unknown key; did you mean 'group'?"),
         ("shell = ['x']\nreview = { when = 'always', fields = 3 }", "review, fields: must be a list of tables, each with a `name`"),

@@ -273,7 +273,8 @@ class _Findings:
         try:
             workflow = load_definition(path)
         except TreadleError as error:
-            self.problems.append(_definition_problem(path, error))
+            found = [_definition_problem(path, each) for each in (error, *getattr(error, "also", ()))]
+            self.problems += sorted(found, key=lambda problem: problem.line or 0)
         except OSError as error:
             self.problems.append(Problem(str(path), None, f"cannot be read: {error.strerror or error}"))
         else:

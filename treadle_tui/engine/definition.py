@@ -31,21 +31,29 @@ def load_definition(path: str | os.PathLike[str], actions: Actions | None = None
 
     `actions` maps the names in a step list to callables of `(item, ctx)`, plain or async; an unknown name does nothing.
 
-    Raises: `DefinitionError` naming file, line where known, stage and field.
+    Raises: `DefinitionError` naming file, line where known, stage and field; further mistakes of the file are in its `also`.
     """
     file = Path(path)
     _check_actions(actions or {})
     document = _parsed(file)
-    if "steps" in document.values:
-        workflow = Workflow(_name(document, file))
-        add_steps(workflow, document, actions or {})
-    else:
-        workflow = _from_stages(document, file)
+    workflow = document.going_on(lambda: _read_workflow(document, file, actions or {}), None)
+    if workflow is None or document.text.mistakes:
+        first, *rest = document.text.mistakes
+        first.also = tuple(rest)
+        raise first
     workflow.origin = Origin.of_file(file)
     try:
         return workflow.build()
     except DefinitionError as error:
         raise located(error, _where(document, error)) from error
+
+
+def _read_workflow(document: Section, file: Path, actions: Actions) -> Workflow | None:
+    if "steps" not in document.values:
+        return _from_stages(document, file)
+    workflow = Workflow(document.going_on(lambda: _name(document, file), file.stem))
+    add_steps(workflow, document, actions)
+    return workflow
 
 
 def _where(document: Section, error: DefinitionError) -> str:
@@ -62,13 +70,13 @@ def _where(document: Section, error: DefinitionError) -> str:
 
 def _from_stages(document: Section, file: Path) -> Workflow:
     document.check_keys(_KEYS)
-    document.string("$schema")
-    name = _name(document, file)
+    document.going_on(lambda: document.string("$schema"), None)
+    name = document.going_on(lambda: _name(document, file), file.stem)
     if not document.values.get("stages"):
-        raise document.error(None, "has no stages; give at least one table [stages.name], or a list `steps`")
+        raise document.missing(("stages", "steps"), "has no stages; give at least one table [stages.name], or a list `steps`")
     item = item_class(document)
-    workflow = Workflow(name, item, backfill=document.boolean("backfill"))
-    source = item_source(document, item)
+    workflow = Workflow(name, item, backfill=document.going_on(lambda: document.boolean("backfill"), False))
+    source = document.going_on(lambda: item_source(document, item), None)
     if source is not None:
         workflow.source(source)
     fields = None if item is None else [field.name for field in dataclasses.fields(item) if field.name != "id"]

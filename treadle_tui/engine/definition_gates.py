@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,17 +107,19 @@ def gates_of(section: Section, templates: Callable[[str, str], Template], python
     """
     gates: list[Any] = []
     values = dict(section.values)
+    if not values:
+        raise section.error(None, "is empty; give comparisons on fields of the output, `command` or `python`")
     if isinstance(values.get("command"), list):
-        gates.append(CommandGate([templates("command", word) for word in _words(section)], section.label))
+        words = section.going_on(lambda: _words(section), list[str]())
+        gates.append(CommandGate([templates("command", word) for word in words], section.label))
         del values["command"]
     if isinstance(values.get("python"), str) and not is_value_condition(values["python"]):
-        gates.append(python(section, "python"))
+        gates.append(section.going_on(lambda: python(section, "python"), None))
         del values["python"]
-    comparisons = [_comparison(section, field, expected) for field, expected in _flattened(values)]
+    found = [section.going_on(functools.partial(_comparison, section, *each), None) for each in _flattened(values)]
+    comparisons = [comparison for comparison in found if comparison is not None]
     if comparisons:
         gates.append(ComparisonGate(comparisons))
-    if not gates:
-        raise section.error(None, "is empty; give comparisons on fields of the output, `command` or `python`")
     return gates
 
 

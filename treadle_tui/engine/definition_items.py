@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import keyword
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,21 +23,24 @@ _ARGUMENT = "argument"
 
 def item_class(document: Section) -> type | None:
     """A dataclass with `id` and the fields the file declares; None without `item`, and items are dicts."""
-    section = document.table("item")
+    section = document.going_on(lambda: document.table("item"), None)
     if section is None:
         return None
-    fields: list[tuple[str, type]] = [("id", str)]
-    for name, kind in section.values.items():
-        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-            raise section.error(name, "a field's name consists of letters, digits and underscores, and begins with a letter")
-        if not isinstance(kind, str) or kind not in TYPES:
-            raise section.error(name, f"{kind!r} is no type of a field; {nearest(str(kind), TYPES)}")
-        if name == "id":
-            if kind != "str":
-                raise section.error(name, "the id of a work item is always a str")
-            continue
-        fields.append((name, TYPES[kind]))
+    types = {name: section.going_on(functools.partial(_field_type, section, name, kind), None) for name, kind in section.values.items()}
+    if None in types.values():
+        return None  # what is asked of items is not refused on top of it
+    fields = [("id", str), *((name, kind) for name, kind in types.items() if name != "id" and kind is not None)]
     return dataclasses.make_dataclass("Item", fields, namespace={"__module__": __name__})
+
+
+def _field_type(section: Section, name: str, kind: Any) -> type | None:
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise section.error(name, "a field's name consists of letters, digits and underscores, and begins with a letter")
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise section.error(name, f"{kind!r} is no type of a field; {nearest(str(kind), TYPES)}")
+    if name == "id" and kind != "str":
+        raise section.error(name, "the id of a work item is always a str")
+    return TYPES[kind]
 
 
 def item_source(document: Section, item: type | None) -> Callable[..., Any] | None:
@@ -47,7 +51,8 @@ def item_source(document: Section, item: type | None) -> Callable[..., Any] | No
     section.check_keys(SOURCE_KINDS)
     kinds = [kind for kind in SOURCE_KINDS if section.has(kind)]
     if len(kinds) != 1:
-        raise section.error(None, f"give one of {', '.join(SOURCE_KINDS)}; there {'are ' + ', '.join(kinds) if kinds else 'is none'}")
+        there = "are " + ", ".join(kinds) if kinds else "is none"
+        raise section.missing(() if kinds else SOURCE_KINDS, f"give one of {', '.join(SOURCE_KINDS)}; there {there}")
     return _SOURCES[kinds[0]](section, item)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from treadle_tui.engine.errors import DefinitionError, InvalidDefinition, nearest
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of the file."""
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class DefinitionText:
 
     file: str
     lines: Mapping[Path, int]
+    mistakes: list[DefinitionError] = field(default_factory=list)
+    """What was found to be wrong while reading went on."""
 
     def line_of(self, path: Path) -> int | None:
         """The line of the key, or of the nearest table around it that has one."""
@@ -40,6 +45,22 @@ class Section:
         self.path = path
         self.label = label
         """What a person calls the table: "stage 'resize'"; empty for the whole file."""
+        self._meant: set[str] = set()
+        """Known keys that unknown ones are slips of."""
+
+    def going_on(self, read: Callable[[], Read], otherwise: Read) -> Read:
+        """What is read. A mistake in it is noted, and the other value stands in for it, so that the rest of the file is looked at too."""
+        try:
+            return read()
+        except _ToldAlready:
+            pass
+        except DefinitionError as error:
+            self.note(error)
+        return otherwise
+
+    def note(self, error: DefinitionError) -> None:
+        """A mistake behind which reading goes on; whoever reads the file raises it at the end."""
+        self.text.mistakes.append(error)
 
     def where(self, key: str | int | None = None) -> str:
         """File, line where known, table and key, ready to begin a sentence."""
@@ -51,12 +72,26 @@ class Section:
         """An error at one key."""
         return InvalidDefinition(f"{self.where(key)}: {sentence}")
 
+    def missing(self, keys: Iterable[str], sentence: str, key: str | None = None) -> DefinitionError:
+        """An error about keys that are not there, unless one that is there is a slip of one of them."""
+        return _ToldAlready() if self._meant & set(keys) else self.error(key, sentence)
+
     def check_keys(self, known: Iterable[str]) -> None:
-        """Refuse every key that is not known, with the nearest that is."""
+        """Note every key that is not known, with the nearest that is."""
         known = list(known)
         for key in self.values:
             if key not in known:
-                raise self.error(key, f"unknown key; {nearest(key, known)}")
+                self._meant |= set(difflib.get_close_matches(key, known, n=1))
+                self.note(self.error(key, f"unknown key; {nearest(key, known)}"))
+
+    def note_slips(self, known: Iterable[str]) -> None:
+        """Note the keys that look like slips of known ones; others are somebody else's."""
+        known = list(known)
+        for key in self.values:
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
+            if key not in known and close:
+                self._meant.add(close[0])
+                self.note(self.error(key, f"unknown key; did you mean {close[0]!r}?"))
 
     def has(self, key: str) -> bool:
         """Whether the key is there and not null."""
@@ -121,13 +156,17 @@ class Section:
 
     def tables(self, key: str) -> Iterator[tuple[str, Section]]:
         """Every table of a table of tables, by name; their labels are left to the caller."""
-        outer = self.table(key)
+        outer = self.going_on(functools.partial(self.table, key), None)
         if outer is None:
             return
         for name in outer.values:
-            inner = outer.table(name, "")
+            inner = self.going_on(functools.partial(outer.table, name, ""), None)
             if inner is not None:
                 yield name, inner
+
+
+class _ToldAlready(DefinitionError):
+    """A key is missing because it is there under a mistyped name, which has been noted."""
 
 
 def located(error: DefinitionError, where: str) -> DefinitionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ _STAGE_KEYS = (*KINDS, *_STAGE_OPTIONS)
 _RETRY_KEYS = ("max_attempts", "delay", "backoff", "max_delay", "jitter", "attempt_timeout", "on_exhausted")
 _REVIEW_KEYS = ("when", "rate", "group", "reasons", "expires_after", "on_expiry", "fields")
 _FIELD_KEYS = ("name", "kind", "label", "choices", "default", "required")
+_LIMIT_KEYS = ("concurrency", "rate")
 _HTTP_KEYS = ("method", "url", "json", "headers")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 OUTPUTS = ("text", "json", "lines")
@@ -35,13 +37,14 @@ OUTPUTS = ("text", "json", "lines")
 def add_stages(workflow: Workflow, document: Section, folder: str, item_fields: Collection[str] | None) -> None:
     """Add every stage of the document. `item_fields` are the declared ones besides `id`; None when anything goes."""
     sections = {name: _labelled(section, name) for name, section in document.tables("stages")}
+    stages = tuple(listed) if isinstance(listed := document.values["stages"], dict) else ()
     for name, section in sections.items():
         try:
             check_stage_name(name)
         except InvalidDefinition as error:
-            raise section.error(None, str(error)) from error
+            section.note(section.error(None, str(error)))
     for name, section in sections.items():
-        _StageReader(name, section, tuple(sections), folder, item_fields).add_to(workflow)
+        section.going_on(functools.partial(_StageReader(name, section, stages, folder, item_fields).add_to, workflow), None)
 
 
 def _labelled(section: Section, name: str) -> Section:
@@ -62,22 +65,25 @@ class _StageReader:
 
     def add_to(self, workflow: Workflow) -> None:
         section = self.section
+        mistakes_before = len(section.text.mistakes)
         section.check_keys(_STAGE_KEYS)
-        after = self._after()
-        retry = _retry(section)
-        policy, review_fields = _review(section)
-        function, is_plain_work = self._function(retry)
-        names = self._for_each_names()
-        gates = self._gates()
+        after = section.going_on(self._after, list[str]())
+        retry = section.going_on(lambda: _retry(section), RetryBudget())
+        no_review: tuple[ReviewPolicy | None, list[ReviewField]] = (None, [])
+        policy, review_fields = section.going_on(lambda: _review(section), no_review)
+        function, is_plain_work = section.going_on(lambda: self._function(retry), (print, True))
+        names = section.going_on(self._for_each_names, None)
         options: dict[str, Any] = {
             "retry": retry,
             "review": policy,
-            "gates": gates,
-            "concurrency": section.whole_number("concurrency", 1, least=1) if section.has("concurrency") else None,
-            "isolation": self._isolation(),
-            "skip_if": self._skip_if(),
-            **{key: section.strings(key) for key in ("tags", "was", "secrets")},
+            "gates": section.going_on(self._gates, []),
+            "concurrency": section.going_on(self._concurrency, None),
+            "isolation": section.going_on(self._isolation, None),
+            "skip_if": section.going_on(self._skip_if, None),
+            **{key: section.going_on(functools.partial(section.strings, key), list[str]()) for key in ("tags", "was", "secrets")},
         }
+        if len(section.text.mistakes) > mistakes_before:
+            return
         if names is None:
             stage = _asking(function, review_fields) if is_plain_work and review_fields else function
             self._refuse_unasked(review_fields, is_plain_work)
@@ -93,7 +99,7 @@ class _StageReader:
         for name in after:
             if name not in self.stages:
                 others = [stage for stage in self.stages if stage != self.name]
-                raise StageNotFound(name, others, self.section.where("after"))
+                self.section.note(StageNotFound(name, others, self.section.where("after")))
         return after
 
     def _function(self, retry: RetryBudget) -> tuple[Callable[..., Any], bool]:
@@ -102,7 +108,7 @@ class _StageReader:
         kinds = [kind for kind in KINDS if section.has(kind)]
         if len(kinds) != 1:
             there = "there are " + " and ".join(kinds) if kinds else "there is none"
-            raise section.error(None, f"give one of {', '.join(KINDS)}; {there}")
+            raise section.missing(() if kinds else KINDS, f"give one of {', '.join(KINDS)}; {there}")
         if kinds == ["python"]:
             if section.has("output"):
                 raise section.error("output", "only what shell prints and http answers is read as text, json or lines")
@@ -113,6 +119,9 @@ class _StageReader:
             return await work.run(attempt_values(item, ctx), ctx)
 
         return run, True
+
+    def _concurrency(self) -> int | None:
+        return self.section.whole_number("concurrency", 1, least=1) if self.section.has("concurrency") else None
 
     def _isolation(self) -> str | None:
         isolation = self.section.string("isolation")
@@ -130,31 +139,24 @@ class _StageReader:
         words = self.section.values["shell"]
         if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words) or not words[0]:
             raise self.section.error("shell", f"{words!r} must be a list of a program and its arguments; no shell is started")
-        return CommandWork(self.name, [self._template("shell", word) for word in words], self._output("text"))
+        output = self.section.going_on(lambda: self._output("text"), "text")
+        return CommandWork(self.name, [self._template("shell", word) for word in words], output)
 
     def _http(self, retry: RetryBudget) -> HttpWork:
         http = self.section.table("http")
         assert http is not None
         http.check_keys(_HTTP_KEYS)
-        method = (http.string("method") or ("POST" if "json" in http.values else "GET")).upper()
-        if method not in METHODS:
-            raise http.error("method", f"{method!r} is unknown; {nearest(method, METHODS)}")
-        url = http.string("url")
-        if url is None:
-            raise http.error("url", "is missing; give an address that begins with http:// or https://")
-        if not url.startswith(("http://", "https://", "{")):
-            raise http.error("url", f"{url!r} must begin with http:// or https://")
-        headers = http.table("headers")
+        headers = http.going_on(lambda: http.table("headers"), None)
         for name, value in headers.values.items() if headers is not None else ():
             if not isinstance(value, str | int | float):
-                raise headers.error(name, f"{value!r} is no value of a header; give a text")  # type: ignore[union-attr]
+                http.note(headers.error(name, f"{value!r} is no value of a header; give a text"))  # type: ignore[union-attr]
         return HttpWork(
             stage=self.name,
-            method=method,
-            url=self._template("http", url),
+            method=http.going_on(lambda: _method(http), "GET"),
+            url=self._template("http", http.going_on(lambda: _url(http), "")),
             body=self._templates_in(http.values.get("json")),
             headers={} if headers is None else {name: self._template("http", str(value)) for name, value in headers.values.items()},
-            output=self._output("text") if self.section.has("output") else None,
+            output=self.section.going_on(lambda: self._output("text"), None) if self.section.has("output") else None,
             timeout=retry.attempt_timeout or DEFAULT_TIMEOUT_SECONDS,
         )
 
@@ -169,6 +171,10 @@ class _StageReader:
         return value
 
     def _template(self, key: str, text: str, also: tuple[str, ...] = ()) -> Template:
+        """The template of a text; an empty one of a text that is none."""
+        return self.section.going_on(lambda: self._read_template(key, text, also), Template("", ()))
+
+    def _read_template(self, key: str, text: str, also: tuple[str, ...] = ()) -> Template:
         """A template whose stages become dependencies, and whose item fields are checked."""
         names = (*ATTEMPT_NAMES, *also, *(stage for stage in self.stages if stage != self.name))
         try:
@@ -177,11 +183,14 @@ class _StageReader:
             raise self.section.error(key, str(error)) from error
         self.used_stages += [name for name in template.names if name in self.stages]
         if "subtask" in template.names and not self.section.has("for_each"):
-            raise self.section.error(key, "{subtask} needs `for_each`, a list of subtasks")
+            self._note(key, "{subtask} needs `for_each`, a list of subtasks")
         for name in template.item_fields:
             if self.item_fields is not None and name not in ("id", *self.item_fields):
-                raise self.section.error(key, f"{{item.{name}}}: items have no field {name!r}; {nearest(name, ('id', *self.item_fields))}")
+                self._note(key, f"{{item.{name}}}: items have no field {name!r}; {nearest(name, ('id', *self.item_fields))}")
         return template
+
+    def _note(self, key: str, sentence: str) -> None:
+        self.section.note(self.section.error(key, sentence))
 
     def _for_each_names(self) -> list[Template] | Template | None:
         """The subtasks as templates, or the template of a list."""
@@ -189,7 +198,7 @@ class _StageReader:
         if value is None:
             return None
         if isinstance(value, str):
-            template = self._template("for_each", value)
+            template = self._read_template("for_each", value)
             if not template.names:
                 raise self.section.error("for_each", f'{value!r} must be a list of texts, or name one: "{{stage.key}}"')
             return template
@@ -232,10 +241,37 @@ def _retry(section: Section) -> RetryBudget:
     if table is None:
         return RetryBudget()
     table.check_keys(_RETRY_KEYS)
+    good = {
+        key: value
+        for key, value in table.values.items()
+        if key in _RETRY_KEYS and table.going_on(functools.partial(_tried, table, key, RetryBudget, {key: value}), False)
+    }
+    return RetryBudget(**good)
+
+
+def _tried(table: Section, key: str, kind: Callable[..., Any], options: dict[str, Any]) -> bool:
+    """Raises where the key stands what the engine has against its value."""
     try:
-        return RetryBudget(**table.values)
+        kind(**options)
     except (InvalidDefinition, TypeError) as error:
-        raise section.error("retry", str(error)) from error
+        raise table.error(key, str(error)) from error
+    return True
+
+
+def _method(http: Section) -> str:
+    method = (http.string("method") or ("POST" if "json" in http.values else "GET")).upper()
+    if method not in METHODS:
+        raise http.error("method", f"{method!r} is unknown; {nearest(method, METHODS)}")
+    return method
+
+
+def _url(http: Section) -> str:
+    url = http.string("url")
+    if url is None:
+        raise http.missing(("url",), "is missing; give an address that begins with http:// or https://", "url")
+    if not url.startswith(("http://", "https://", "{")):
+        raise http.error("url", f"{url!r} must begin with http:// or https://")
+    return url
 
 
 def _review(section: Section) -> tuple[ReviewPolicy | None, list[ReviewField]]:
@@ -244,18 +280,35 @@ def _review(section: Section) -> tuple[ReviewPolicy | None, list[ReviewField]]:
     if table is None:
         return None, []
     table.check_keys(_REVIEW_KEYS)
-    when = table.string("when")
-    if when is None:
-        raise table.error("when", "is missing; say when a person is asked, such as 'always'")
-    fields = _review_fields(table)
+    before = len(table.text.mistakes)
+    when = table.going_on(lambda: _when(table), "always")
+    fields = table.going_on(lambda: _review_fields(table), list[ReviewField]())
     if fields and when != "always":
-        raise table.error("fields", f"a form needs when = 'always', not {when!r}")
-    options: dict[str, Any] = {key: table.string(key) for key in ("group", "on_expiry") if table.has(key)}
-    options |= {key: table.number(key, 0.0, most=most) for key, most in (("rate", 1.0), ("expires_after", None)) if table.has(key)}
+        table.note(table.error("fields", f"a form needs when = 'always', not {when!r}"))
+    table.going_on(functools.partial(_tried, table, "when", ReviewPolicy, {"when": when, "rate": 1.0}), False)
+    options: dict[str, Any] = {"when": when, "reasons": tuple(table.going_on(lambda: table.strings("reasons"), list[str]()))}
+    for key, most in (("group", None), ("on_expiry", None), ("rate", 1.0), ("expires_after", None)):
+        if not table.has(key):
+            continue
+        if key in ("group", "on_expiry"):
+            value: Any = table.going_on(functools.partial(table.string, key), None)
+        else:
+            value = table.going_on(functools.partial(table.number, key, 0.0, most=most), None)
+        if value is not None and table.going_on(functools.partial(_tried, table, key, ReviewPolicy, {"when": "always", key: value}), False):
+            options[key] = value
+    if len(table.text.mistakes) > before:
+        return None, fields
     try:
-        return ReviewPolicy(when, reasons=tuple(table.strings("reasons")), **options), fields  # type: ignore[arg-type]  # checked there
+        return ReviewPolicy(**options), fields
     except (InvalidDefinition, TypeError) as error:
         raise located(InvalidDefinition(str(error)), section.where("review")) from error
+
+
+def _when(table: Section) -> str:
+    when = table.string("when")
+    if when is None:
+        raise table.missing(("when",), "is missing; say when a person is asked, such as 'always'", "when")
+    return when
 
 
 def _review_fields(table: Section) -> list[ReviewField]:
@@ -265,20 +318,28 @@ def _review_fields(table: Section) -> list[ReviewField]:
     fields = []
     for values in listed:
         section = Section(table.text, values, (*table.path, "fields"), f"{table.label}, fields")
-        section.check_keys(_FIELD_KEYS)
-        if section.string("name") is None:
-            raise section.error(None, "a field without `name`")
-        section.boolean("required")
-        if any(not isinstance(values.get(key), str | None) for key in ("kind", "label")):
-            raise section.error(None, "`kind` and `label` are texts")
-        choices = values.get("choices")
-        if choices is not None and not (isinstance(choices, list) and all(isinstance(choice, str) for choice in choices)):
-            raise section.error("choices", f"{choices!r} must be a list of texts")
-        try:
-            fields.append(ReviewField(**values))
-        except (InvalidDefinition, TypeError) as error:
-            raise section.error(None, str(error)) from error
-    return fields
+        fields.append(table.going_on(functools.partial(_review_field, section), None))
+    return [field for field in fields if field is not None]
+
+
+def _review_field(section: Section) -> ReviewField | None:
+    values = section.values
+    before = len(section.text.mistakes)
+    section.check_keys(_FIELD_KEYS)
+    if section.string("name") is None:
+        raise section.missing(("name",), "a field without `name`")
+    section.going_on(lambda: section.boolean("required"), False)
+    if any(not isinstance(values.get(key), str | None) for key in ("kind", "label")):
+        raise section.error(None, "`kind` and `label` are texts")
+    choices = values.get("choices")
+    if choices is not None and not (isinstance(choices, list) and all(isinstance(choice, str) for choice in choices)):
+        raise section.error("choices", f"{choices!r} must be a list of texts")
+    if len(section.text.mistakes) > before:
+        return None
+    try:
+        return ReviewField(**values)
+    except (InvalidDefinition, TypeError) as error:
+        raise section.error(None, str(error)) from error
 
 
 def _asking(function: Callable[..., Any], fields: list[ReviewField]) -> Callable[..., Any]:
@@ -319,8 +380,10 @@ def limits_of(document: Section, workflow: Workflow) -> None:
     """Set the limits of the `[limits]` table: tag → `concurrency`, `rate`."""
     for tag, section in document.tables("limits"):
         table = Section(section.text, section.values, section.path, f"limit {tag!r}")
-        table.check_keys(("concurrency", "rate"))
+        table.check_keys(_LIMIT_KEYS)
+        if section.values and not set(_LIMIT_KEYS) & set(section.values):
+            continue  # only unknown keys, which are noted
         try:
             workflow.limit(tag, table.values.get("concurrency"), table.values.get("rate"))
         except InvalidDefinition as error:
-            raise table.error(None, str(error)) from error
+            table.note(table.error(None, str(error)))

@@ -5,9 +5,9 @@ Keys nobody here knows are left alone, since such files come from elsewhere; one
 
 from __future__ import annotations
 
-import difflib
+import functools
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,14 @@ class _Step:
 
 def add_steps(workflow: Workflow, document: Section, actions: Actions) -> None:
     """Add every step of the document as a stage."""
-    steps = [_read_step(section) for section in _sections(document)]
-    _check_references(document, workflow.name, steps)
+    found = [(section, section.going_on(functools.partial(_read_step, section), None)) for section in _sections(document)]
+    ids = [section.values.get("id") for section, _ in found]
+    for place, (section, step) in enumerate(found):
+        if step is not None:
+            section.going_on(functools.partial(_check_references, section, workflow.name, step, ids, place), None)
+    if document.text.mistakes:
+        return
+    steps = [step for _, step in found if step is not None]
     for step in steps:
         workflow.add_stage(
             step.id,
@@ -59,53 +65,48 @@ def _sections(document: Section) -> list[Section]:
     for place, values in enumerate(steps):
         path = ("steps", place)
         if not isinstance(values, dict):
-            raise Section(document.text, {}, path, f"step {place + 1}").error(None, f"{values!r} is no step; a step has an `id`")
+            document.note(Section(document.text, {}, path, f"step {place + 1}").error(None, f"{values!r} is no step; a step has an `id`"))
+            continue
         label = f"step {values['id']!r}" if isinstance(values.get("id"), str) else f"step {place + 1}"
         sections.append(Section(document.text, values, path, label))
     return sections
 
 
 def _read_step(section: Section) -> _Step:
-    _refuse_slips(section, _STEP_KEYS)
+    section.note_slips(_STEP_KEYS)
+    step_id = section.going_on(lambda: _step_id(section), "")
+    there = section.going_on(lambda: section.table("config"), None)
+    config = there or Section(section.text, {}, (*section.path, "config"), f"{section.label}, config")
+    config.note_slips(_CONFIG_KEYS)
+    return _Step(
+        id=step_id,
+        type=section.going_on(lambda: section.string("type"), None) or "",
+        action=config.going_on(lambda: config.string("action"), None),
+        duration_seconds=config.going_on(lambda: config.number("duration_seconds", 0.0), 0.0),
+        fail_probability=config.going_on(lambda: config.number("fail_probability", 0.0, most=1.0), 0.0),
+        max_retries=config.going_on(lambda: config.whole_number("max_retries", 0), 0),
+        depends_on=tuple(section.going_on(lambda: section.strings("depends_on"), [])),
+    )
+
+
+def _step_id(section: Section) -> str:
     step_id = section.string("id")
     if step_id is None:
-        raise section.error(None, "has no `id`; every step needs one, a text")
+        raise section.missing(("id",), "has no `id`; every step needs one, a text")
     try:
         check_stage_name(step_id, "step")
     except InvalidDefinition as error:
         raise section.error("id", str(error)) from error
-    config = section.table("config") or Section(section.text, {}, (*section.path, "config"), f"{section.label}, config")
-    _refuse_slips(config, _CONFIG_KEYS)
-    return _Step(
-        id=step_id,
-        type=section.string("type", "") or "",
-        action=config.string("action"),
-        duration_seconds=config.number("duration_seconds", 0.0),
-        fail_probability=config.number("fail_probability", 0.0, most=1.0),
-        max_retries=config.whole_number("max_retries", 0),
-        depends_on=tuple(section.strings("depends_on")),
-    )
+    return step_id
 
 
-def _refuse_slips(section: Section, known: tuple[str, ...]) -> None:
-    for key in section.values:
-        close = difflib.get_close_matches(key, known, n=1, cutoff=0.8)
-        if key not in known and close:
-            raise section.error(key, f"unknown key; did you mean {close[0]!r}?")
-
-
-def _check_references(document: Section, workflow: str, steps: list[_Step]) -> None:
-    ids: list[str] = []
-    for place, step in enumerate(steps):
-        if step.id in ids:
-            where = Section(document.text, {}, ("steps", place), f"step {step.id!r}").where("id")
-            raise located(DuplicateStage(step.id, workflow), where)
-        ids.append(step.id)
-    for place, step in enumerate(steps):
-        for name in step.depends_on:
-            if name not in ids:
-                where = Section(document.text, {}, ("steps", place), f"step {step.id!r}").where("depends_on")
-                raise StageNotFound(name, [known for known in ids if known != step.id], where)
+def _check_references(section: Section, workflow: str, step: _Step, ids: Sequence[Any], place: int) -> None:
+    if step.id and step.id in ids[:place]:
+        section.note(located(DuplicateStage(step.id, workflow), section.where("id")))
+    for name in step.depends_on:
+        if name not in ids:
+            others = [known for known in ids if isinstance(known, str) and known != step.id]
+            section.note(StageNotFound(name, others, section.where("depends_on")))
 
 
 def _stage_function(step: _Step, actions: Actions) -> Callable[..., Any]:

@@ -60,6 +60,9 @@ def _made_again(kind: type[TreadleError], arguments: tuple[Any, ...]) -> Treadle
 class DefinitionError(TreadleError):
     """A workflow that cannot be built."""
 
+    also: tuple[DefinitionError, ...] = ()
+    """Of a file with several mistakes: those behind this one."""
+
 
 class DagCycle(DefinitionError):
     """Stages depend on each other in a circle."""
