@@ -730,7 +730,8 @@ def test_the_shape_is_plain_json():
 
 
 @pytest.mark.parametrize(
-    ("retry_on", "shown"), [(None, None), (ValueError, ["ValueError"]), ((OSError, KeyError), ["OSError", "KeyError"]), ([OSError], ["OSError"])]
+    ("retry_on", "shown"),
+    [(None, None), (ValueError, ["ValueError"]), ((OSError, EOFError), ["OSError", "EOFError"]), ([OSError], ["OSError"])],
 )
 def test_the_shape_names_exception_types(retry_on, shown):
     workflow = Workflow()
