@@ -44,10 +44,13 @@ async def _publish(item: Any) -> Any:
 
 
 async def populate(store: Any, clock: ManualClock) -> None:
-    """Eight items of `varied` in every situation, an hour between the first four and the rest; one of another workflow."""
+    """Eight items of `varied` in every situation, an hour between the first four and the rest; one of another workflow.
+
+    One attempt at a time: what was changed last must not depend on how soon a store answers.
+    """
     other = Workflow("other")
     other.add_stage("publish", _publish)
-    async with Engine(store, [varied(), other], clock=clock) as engine:
+    async with Engine(store, [varied(), other], clock=clock, concurrency=1) as engine:
         await engine.submit("docs", [{"id": "doc-1"}, {"id": "bad-2"}, {"id": "torn-3"}])
         await engine.submit("docs", [{"id": "done_4"}], priority=5)
         await engine.run_until_idle()
