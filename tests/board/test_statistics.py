@@ -12,12 +12,13 @@ from treadle_tui.board.statistics import (
     reviewer_head,
     reviewer_rows,
     sample_words,
+    sampled_words,
     seconds_words,
     share,
     stage_head,
     stage_rows,
 )
-from treadle_tui.engine import Approve, Reject, ReviewDecision, StageStatistics
+from treadle_tui.engine import Approve, Reject, RequestChanges, ReviewDecision, StageStatistics
 from treadle_tui.engine.desk import DecisionRecord
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -58,6 +59,25 @@ FACTS = StatisticsFacts(
 
 def texts(rows: list[tuple[str, tuple[Span, ...]]]) -> list[list[str]]:
     return [" ".join(span.text for span in spans).split() for _, spans in rows]
+
+
+def test_a_sample_says_what_it_found_review_by_review() -> None:
+    def sampled(item_id: str, decision: ReviewDecision, why: str = "sampled, 10 %", *, is_undone: bool = False) -> DecisionRecord:
+        return DecisionRecord(
+            number=1, at=NOW, workflow="papers", item_id=item_id, stage="publish", subtask=None, attempt=1, decision=decision,
+            is_undone=is_undone, why=why,
+        )  # fmt: skip
+
+    records = [
+        sampled("a", Approve()),
+        sampled("a", RequestChanges("more")),
+        sampled("b", Approve()),
+        sampled("c", Reject("no"), is_undone=True),
+        sampled("d", Reject("no"), why="always reviewed"),
+    ]
+    assert sampled_words(StatisticsFacts(decisions=records)) == ["publish: of 2 sampled (10 %), 1 was not approved as it was"]
+    assert sampled_words(StatisticsFacts(decisions=records[2:3])) == ["publish: of 1 sampled (10 %), all were approved as they were"]
+    assert sampled_words(StatisticsFacts(decisions=records[4:])) == []
 
 
 def test_a_stage_has_durations_and_rates() -> None:

@@ -228,6 +228,16 @@ async def test_why_a_person_is_asked_is_told(start: Start, store: Any) -> None:
     assert review.why == "always reviewed"
 
 
+async def test_the_log_keeps_why_a_person_was_asked_and_a_sample_its_rate(start: Start, store: Any) -> None:
+    engine = await start(scripted(1, review=ReviewPolicy.sample(1.0))[0])
+    await ran(engine)
+    (review,) = await store.pending_reviews()
+    assert review.why == "sampled, 100 %"
+    await engine.resolve_review(review.item_id, review.stage, Reject("dull", by="ana"))
+    (line,) = await store.decisions()
+    assert (line.why, line.decision.verb) == ("sampled, 100 %", "reject")
+
+
 async def test_what_is_held_survives_the_program(tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "work.db"
     async with SqliteStateStore.open(path) as store, Engine(store, [asking()], clock=clock) as engine:

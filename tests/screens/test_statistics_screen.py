@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.screens.driving import running
 from tests.screens.papers import WAITING, Paper, papers
-from treadle_tui.engine import Approve, Reject
+from treadle_tui.engine import Approve, Reject, ReviewPolicy, Workflow
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.statistics_screen import StatisticsScreen
 from treadle_tui.widgets.pick_list import PickList
@@ -24,6 +24,23 @@ async def test_stages_and_reviewers_are_tables_that_follow() -> None:
         await ui.seen("reviewer", "dull ×1")
         assert ui.line("ana").split()[:8] == ["ana", "2", "50", "%", "50", "%", "0", "%"]
         assert "4.0 s" in ui.line("ana")
+
+
+async def test_what_a_sample_found_is_told() -> None:
+    workflow = Workflow("papers", item=Paper)
+
+    @workflow.stage(review=ReviewPolicy.sample(1.0))
+    def publish(item: Paper) -> dict[str, str]:
+        return {"url": item.id}
+
+    async with running(workflow, items=[Paper("one"), Paper("two")], size=(80, 24)) as ui:
+        await ui.seen(WAITING)
+        await ui.press("enter")
+        await ui.seen("sampled, 100 %")
+        await ui.press("a", "6")
+        await ui.shows(StatisticsScreen)
+        await ui.bench.host.call(lambda engine: engine.resolve_review("two", "publish", Reject("dull", by="ana")))
+        await ui.seen("publish: of 2 sampled (100 %), 1 was not approved as it was")
 
 
 async def test_enter_on_a_stage_leads_to_the_board() -> None:

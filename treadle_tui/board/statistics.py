@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from treadle_tui.board.outline import Span, Tone
 from treadle_tui.board.safe_text import fit, safe_line
 from treadle_tui.engine.desk import DecisionRecord, reviewer_statistics
+from treadle_tui.engine.review import Approve
 from treadle_tui.engine.status import StageStatistics, duration_words
 
 _NAME_MOST = 28
@@ -85,6 +86,24 @@ def reviewer_rows(facts: StatisticsFacts) -> list[tuple[str, tuple[Span, ...]]]:
         name = each.reviewer or "somebody"
         rows.append((name, (Span(fit(safe_line(name), 18), Tone.HEADING), Span(numbers), Span(f"  {reasons}", Tone.MUTED))))
     return rows
+
+
+def sampled_words(facts: StatisticsFacts) -> list[str]:
+    """What looking at a share of the items has found, a line per stage: how many were not approved as they were."""
+    found: dict[tuple[str, str], dict[tuple[str, str | None], bool]] = {}
+    for record in facts.decisions:
+        if record.why.startswith("sampled") and not record.is_undone:
+            reviews = found.setdefault((record.stage, record.why.partition(", ")[2]), {})
+            key = record.item_id, record.subtask
+            reviews[key] = reviews.get(key, False) or record.decision.verb != Approve.verb
+    return [
+        f"{safe_line(stage)}: of {len(reviews):,} sampled{f' ({rate})' if rate else ''}, {_not_as_they_were(sum(reviews.values()))}"
+        for (stage, rate), reviews in found.items()
+    ]
+
+
+def _not_as_they_were(count: int) -> str:
+    return {0: "all were approved as they were", 1: "1 was not approved as it was"}.get(count, f"{count:,} were not approved as they were")
 
 
 def share(part: int, whole: int) -> str:

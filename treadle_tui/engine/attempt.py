@@ -190,7 +190,7 @@ class Resolution(msgspec.Struct):
             case _ if asked is not None:
                 return self._for_review(replace(given, outcome="needs_review"), asked, "asked by the stage")
             case _ if is_looked_at:
-                why = "sampled" if self.policy.when == "sample" else "always reviewed"
+                why = f"sampled, {(self.policy.rate or 0) * 100:g} %" if self.policy.when == "sample" else "always reviewed"
                 asked = ReviewData(given.summary or f"{self.definition.name}: {why}")
                 return self._for_review(replace(given, outcome="needs_review"), asked, why)
             case _:

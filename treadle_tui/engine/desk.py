@@ -121,6 +121,8 @@ class DecisionRecord(Record, frozen=True, kw_only=True):
     decision: ReviewDecision
     is_undone: bool = False
     """Whether the review was reopened afterwards."""
+    why: str = ""
+    """Why a person was asked, as `PendingReview.why` said it; empty for decisions recorded before this was kept."""
 
 
 class ReviewerStatistics(Record, frozen=True, kw_only=True):

@@ -173,7 +173,7 @@ class PendingReview(Record, frozen=True, kw_only=True):
     waiting_since: datetime | None = None
     group: str | None = None
     why: str = ""
-    """Why a person is asked: "uncertain: …", "escalated: 3 of 3 attempts failed", "always reviewed", "sampled", "asked by the stage"."""
+    """Why a person is asked: "uncertain: …", "escalated: 3 of 3 failed", "always reviewed", "sampled, 10 %", "asked by the stage"."""
 
 
 class Explanation(Record, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from treadle_tui.board.outline import Span, Tone
-from treadle_tui.board.statistics import StatisticsFacts, reviewer_head, reviewer_rows, sample_words, stage_head, stage_rows
+from treadle_tui.board.statistics import StatisticsFacts, reviewer_head, reviewer_rows, sample_words, sampled_words, stage_head, stage_rows
 from treadle_tui.screens.main_screen import MainScreen
 from treadle_tui.screens.rereading import Rereading
 from treadle_tui.widgets.pick_list import PickList, PickRow
@@ -56,6 +56,7 @@ class StatisticsScreen(MainScreen):
     StatisticsScreen {
         & > VerticalScroll { height: 1fr; padding: 1 1 0 1; scrollbar-size-vertical: 1; }
         & SpanText { margin: 0 1 1 1; }
+        & #sampled { display: none; }
         & PickList { margin-bottom: 1; }
     }
     """
@@ -70,6 +71,7 @@ class StatisticsScreen(MainScreen):
         """The tables, and from what they are made."""
         with VerticalScroll(can_focus=False):
             yield SpanText(id="sample")
+            yield SpanText(id="sampled")
             yield PickList("Stages", "no workflow yet: 2 shows the board, n there adds items", in_full=True, id="stages")
             yield PickList(
                 "Reviewers", "nobody has decided anything yet; what waits is on the board, ] goes to it", in_full=True, id="people"
@@ -109,11 +111,18 @@ class StatisticsScreen(MainScreen):
             return
         self._shown = facts
         self.query_one("#sample", SpanText).show([(Span(sample_words(facts), Tone.MUTED),)])
+        self._show_sampled(sampled_words(facts))
         stages, people = self.query_one("#stages", PickList), self.query_one("#people", PickList)
         width = (stages.size.width or self.size.width - 4) - 2
         stages.show([PickRow(stage, spans) for stage, spans in stage_rows(facts, width)], title=stage_head(width))
         found = reviewer_rows(facts)
         people.show([PickRow(name, spans) for name, spans in found], title=reviewer_head() if found else "Reviewers")
+
+    def _show_sampled(self, lines: list[str]) -> None:
+        sampled = self.query_one("#sampled", SpanText)
+        sampled.display = bool(lines)
+        sampled.styles.height = max(1, len(lines))
+        sampled.show([(Span(line),) for line in lines])
 
     @on(PickList.Picked, "#stages")
     def _picked(self, event: PickList.Picked) -> None:

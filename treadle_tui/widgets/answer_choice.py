@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from treadle_tui.board.safe_text import safe_line, shorten, width_of
-from treadle_tui.widgets.span_line import Piece, line_of
+from treadle_tui.widgets.span_line import Piece, line_of, pieces_width
 
 PICKED, OTHER = "● ", "○ "
 _GAP = "  "
@@ -139,7 +139,7 @@ class AnswerChoice(Widget, can_focus=True):
         for place, words in list(enumerate(self._words))[first:]:
             is_picked = place == self._place
             pieces.append(((PICKED if is_picked else OTHER) + words + _GAP, picked if is_picked else other))
-        if self._place < 0 and self._hint:
+        if self._place < 0 and pieces_width(pieces) + width_of(self._hint) <= self.size.width:
             pieces.append((self._hint, hint))
         return line_of(pieces, [], self.size.width, self.rich_style)
 

@@ -239,5 +239,5 @@ def _shortened(pieces: list[tuple[str, Style]], width: int) -> list[tuple[str, S
 
 def _why_word(line: ReviewLine) -> str:
     """Why a person is asked, in a word."""
-    why = line.why.partition(":")[0].strip()
+    why = line.why.partition(":")[0].partition(",")[0].strip()
     return {"asked by the stage": "asked", "always reviewed": "always"}.get(why, why)

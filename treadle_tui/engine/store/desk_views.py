@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from treadle_tui.engine.clock import from_ms
 from treadle_tui.engine.codec import decision_from_json, decode_json
 from treadle_tui.engine.desk import DecisionRecord, Desk, HeldDecision, Jotting, JottingKind
@@ -19,7 +21,7 @@ def held_decision(row: HeldRow, workflow: str, item_id: str, stage: str) -> Held
         stage=stage,
         subtask=row.subtask,
         version=row.version,
-        decision=_decision(row.decision),
+        decision=_decision(decode_json(row.decision)),
         made_at=from_ms(row.made_at),
         problem=row.problem,
     )
@@ -42,6 +44,7 @@ def jotting(row: JottingRow, item_id: str, stage: str) -> Jotting:
 
 def decision_record(row: DecisionRow, workflow: str, item_id: str, stage: str) -> DecisionRecord:
     """A line of the log, with names for numbers."""
+    decided = decode_json(row.decision)
     return DecisionRecord(
         number=row.number,
         at=from_ms(row.at),
@@ -50,12 +53,13 @@ def decision_record(row: DecisionRow, workflow: str, item_id: str, stage: str) -
         stage=stage,
         subtask=row.subtask,
         attempt=row.attempt,
-        decision=_decision(row.decision),
+        decision=_decision(decided),
         is_undone=bool(row.is_undone),
+        why=decided.get("why", ""),
     )
 
 
-def _decision(encoded: bytes) -> ReviewDecision:
-    decision = decision_from_json(decode_json(encoded))
+def _decision(value: dict[str, Any]) -> ReviewDecision:
+    decision = decision_from_json({key: each for key, each in value.items() if key != "why"})
     assert decision is not None, "a stored decision is never null"
     return decision

@@ -65,9 +65,9 @@ def decide(
     unit.edit(item)
     item.flags |= DECIDED
     recorded = {**decision, "at": from_ms(unit.now)}
-    attempt = task.attempt
+    attempt, why = task.attempt, task.detail.get("why") or ""
     _DECIDE[decision["verb"]](unit, item, task, recorded)
-    unit.desk.insert_decision(DecisionRow(0, unit.now, *task.key, task.name, attempt, encode_json(recorded), 0))
+    unit.desk.insert_decision(DecisionRow(0, unit.now, *task.key, task.name, attempt, encode_json({**recorded, "why": why}), 0))
     return STATES[task.state]
 
 
