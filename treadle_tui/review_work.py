@@ -104,6 +104,8 @@ class ReviewWork:
         self._preparing: asyncio.Task[None] | None = None
         self._due = asyncio.Event()
         self._jottings: dict[tuple[ReviewKey, JottingKind], Jotting] = {}
+        self._unkept: dict[tuple[ReviewKey, JottingKind], Jotting] = {}
+        """Those that are not on disk yet: they stay here, and are tried again once the database can be read."""
         self._typed: dict[tuple[ReviewKey, str], str] = {}
         self._last: ReviewDecision | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -215,6 +217,9 @@ class ReviewWork:
     def _take_jottings(self, jottings: Iterable[Jotting]) -> None:
         mine = [each for each in jottings if each.reviewer == self.reviewer]
         self._jottings = {(ReviewKey(each.item_id, each.stage, each.subtask), each.kind): each for each in mine}
+        self._jottings |= self._unkept
+        for each in list(self._unkept.values()):
+            self._spawn(self._keep(each), "keep")
         self._take_later()
 
     def _take_later(self) -> None:
@@ -475,7 +480,6 @@ class ReviewWork:
 
     def keep(self, line: ReviewLine, kind: JottingKind, text: str = "", until: datetime | None = None) -> None:
         """Keep something about a review; an empty note or draft is let go."""
-        review = (line.key.item_id, line.key.stage, line.key.subtask)
         if not text and kind in (JottingKind.NOTE, JottingKind.DRAFT):
             self.drop(line, kind)
             return
@@ -483,17 +487,30 @@ class ReviewWork:
             return
         now = self.now()
         self._kept += 1
-        self._jottings[line.key, kind] = Jotting(
-            kind=kind, item_id=review[0], stage=review[1], subtask=review[2], reviewer=self.reviewer, version=line.version, at=now,
-            until=until, text=text,
+        jotted = Jotting(
+            kind=kind, item_id=line.key.item_id, stage=line.key.stage, subtask=line.key.subtask, reviewer=self.reviewer,
+            version=line.version, at=now, until=until, text=text,
         )  # fmt: skip
-        self._spawn(self._store.keep_jotting(self.reviewer, kind, review, now, version=line.version, until=until, text=text), "keep")
+        self._jottings[line.key, kind] = jotted
+        if kind is not JottingKind.LOOK:
+            self._unkept[line.key, kind] = jotted
+        self._spawn(self._keep(jotted), "keep")
         if kind is JottingKind.LATER:
             self._take_later()
         self._tell()
 
+    async def _keep(self, jotted: Jotting) -> None:
+        key = ReviewKey(jotted.item_id, jotted.stage, jotted.subtask)
+        review = (jotted.item_id, jotted.stage, jotted.subtask)
+        await self._store.keep_jotting(
+            self.reviewer, jotted.kind, review, jotted.at, version=jotted.version, until=jotted.until, text=jotted.text
+        )
+        if self._unkept.get((key, jotted.kind)) is jotted:
+            del self._unkept[key, jotted.kind]
+
     def drop(self, line: ReviewLine, kind: JottingKind) -> None:
         """Let it go."""
+        self._unkept.pop((line.key, kind), None)
         if self._jottings.pop((line.key, kind), None) is not None:
             self._kept += 1
             review = (line.key.item_id, line.key.stage, line.key.subtask)
@@ -521,6 +538,7 @@ class ReviewWork:
     def _forget_typed(self, key: ReviewKey) -> None:
         self._kept += 1
         for kind in (JottingKind.NOTE, JottingKind.DRAFT, JottingKind.LATER, JottingKind.LOOK):
+            self._unkept.pop((key, kind), None)
             if self._jottings.pop((key, kind), None) is not None:
                 self._spawn(self._store.forget_jotting(self.reviewer, kind, (key.item_id, key.stage, key.subtask)), "keep")
 

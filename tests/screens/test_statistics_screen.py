@@ -37,9 +37,13 @@ async def test_what_a_sample_found_is_told() -> None:
         await ui.seen(WAITING)
         await ui.press("enter")
         await ui.seen("sampled, 100 %")
-        await ui.press("a", "6")
-        await ui.shows(StatisticsScreen)
+        await ui.press("escape")
+        await ui.shows(BoardScreen)
+        await ui.counts(WAITING, 2)
+        await ui.bench.host.call(lambda engine: engine.resolve_review("one", "publish", Approve(by="ana")))
         await ui.bench.host.call(lambda engine: engine.resolve_review("two", "publish", Reject("dull", by="ana")))
+        await ui.press("6")
+        await ui.shows(StatisticsScreen)
         await ui.seen("publish: of 2 sampled (100 %), 1 was not approved as it was")
 
 
