@@ -1,6 +1,7 @@
 """Makes the pictures of the README from the running program, on its demonstration.
 
-    python screenshots/make.py [FOLDER]     writes an SVG of every screen, and triage.cast, a recording of some decisions
+    python screenshots/make.py [FOLDER]     writes an SVG of every screen, triage.svg, some decisions as a picture that moves,
+                                            and triage.cast, a recording of them
 
 Nothing is drawn by hand: keys are pressed, and what stands on the screen is exported. The pictures are the same each time; the
 recording (asciicast v2: `asciinema play triage.cast`) is of the program in a pseudo-terminal, so it never is.
@@ -13,13 +14,14 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,18 @@ TRIAGE: tuple[tuple[float, str], ...] = (
 )
 
 
+#: The picture that moves: the keys that lead to its next frame, and how many seconds it stands.
+MOVING_SIZE = (90, 24)
+FRAMES: tuple[tuple[tuple[str, ...], float], ...] = (
+    (("]",), 2.0),
+    (("enter",), 4.0),
+    (("a",), 2.5),
+    (("]", "x"), 3.0),
+    (("2",), 3.5),
+    (("1",), 2.5),
+)
+
+
 async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str) -> None:
     """Let the program run until something holds."""
     deadline = time.monotonic() + DEADLINE_SECONDS
@@ -101,6 +115,50 @@ async def take_picture(name: str, keys: tuple[str, ...], folder: Path) -> Path:
             await pilot.pause(0.15)
         await pilot.pause(0.4)
         return Path(app.save_screenshot(f"{name}.svg", str(folder)))
+
+
+async def take_moving_picture() -> str:
+    """Some decisions, frame by frame in one SVG that goes round."""
+    app = demonstration()
+    frames: list[str] = []
+    async with app.run_test(size=MOVING_SIZE) as pilot:
+        await until(pilot, lambda: app.workbench and app.workbench.host.standing.phase is Phase.RUNNING, "the engine runs")
+        await pilot.pause(0.6)
+        for keys, _ in FRAMES:
+            for key in keys:
+                await pilot.press(key)
+                await pilot.pause(0.4)
+            await pilot.pause(0.6)
+            frames.append(app.export_screenshot())
+    return moving([seconds for _, seconds in FRAMES], frames)
+
+
+def moving(seconds: Sequence[float], frames: Sequence[str]) -> str:
+    """One SVG of several of the same size, each seen for its time; where nothing moves, the second is seen."""
+    total = sum(seconds)
+    box = re.search(r'viewBox="([^"]+)"', frames[0])
+    assert box is not None
+    rules, began = ["rect { shape-rendering: crispEdges }"], 0.0
+    for number, lasts in enumerate(seconds):
+        start, end = 100 * began / total, 100 * (began + lasts) / total
+        before = "" if number == 0 else "0% { visibility: hidden } "
+        after = f"{end:.2f}%, 100% {{ visibility: hidden }}"
+        rules.append(f"@keyframes frame{number} {{ {before}{start:.2f}% {{ visibility: visible }} {after} }}")
+        rules.append(f".frame{number} {{ visibility: hidden; animation: frame{number} {total:g}s step-end infinite }}")
+        began += lasts
+    still = "@media (prefers-reduced-motion) { svg > g { animation: none !important } .frame1 { visibility: visible } }"
+    parts = [f'<g class="frame{number}">\n{smaller(frame, number)}\n</g>' for number, frame in enumerate(frames)]
+    style = "\n".join([*rules, still])
+    return f'<svg viewBox="{box[1]}" xmlns="http://www.w3.org/2000/svg">\n<style>\n{style}\n</style>\n' + "\n".join(parts) + "\n</svg>\n"
+
+
+def smaller(frame: str, number: int) -> str:
+    """A frame without what others have as well, or nobody sees: fonts, and a mask for each line."""
+    frame = re.sub(r'<clipPath id="[^"]*-line-\d+">.*?</clipPath>| clip-path="url\(#[^)]*-line-\d+\)"', "", frame, flags=re.DOTALL)
+    if number:
+        frame = re.sub(r"@font-face \{.*?\}", "", frame, flags=re.DOTALL)
+    frame = re.sub(r"terminal-\d+", f"f{number}", frame).replace(' shape-rendering="crispEdges"', "")
+    return re.sub(r"\s*\n\s*", "\n", frame).strip()
 
 
 def record(path: Path, columns: int = SIZE[0], rows: int = SIZE[1]) -> Path:
@@ -159,6 +217,8 @@ def main() -> None:
     time.tzset()
     for name, keys in SCENES.items():
         print(asyncio.run(take_picture(name, keys, folder)))
+    (folder / "triage.svg").write_text(asyncio.run(take_moving_picture()))
+    print(folder / "triage.svg")
     print(record(folder / "triage.cast"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import json
 import os
 import re
@@ -141,3 +142,26 @@ def test_the_installed_program_shows_its_demonstration_and_leaves_nothing_behind
         assert terminal.wait_for_end() == 0
 
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_what_pip_installs_starts_runs_a_shipped_workflow_and_copies_one(wheel: Path, tmp_path: Path) -> None:
+    """As pip, pipx and uvx do it, into a place of its own; what it depends on is taken from here, so that nothing is fetched."""
+    (archive,) = wheel.parent.glob("*.whl")
+    options = ["--quiet", "--no-index", "--no-deps", "--ignore-installed", "--no-compile", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "install", *options, "--prefix", str(tmp_path / "own"), str(archive)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (package,) = (tmp_path / "own").rglob("treadle_tui/__main__.py")
+    program = next((tmp_path / "own").rglob("treadle-tui*"))
+    environment = {**os.environ, "PYTHONPATH": str(package.parents[1]), "TREADLE_LOG": str(tmp_path / "log")}
+
+    def ask(*words: str) -> str:
+        done = subprocess.run([program, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert ask("--version") == f"treadle-tui {importlib.metadata.version('treadle-tui')}\n"
+    assert json.loads(ask("--db", "work.db", "add", "diamond", "one", "--json"))["new"] == 1
+    assert json.loads(ask("--db", "work.db", "run", "--until", "idle", "--json"))["result"] == "idle"
+    assert '"completed"' in ask("--db", "work.db", "show", "one", "--json")
+    assert "wrote workflows/ours.py" in ask("new", "ours", "--from", "licences")
+    assert json.loads(ask("workflows", "--json"))["problems"] == []

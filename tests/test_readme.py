@@ -46,6 +46,13 @@ def test_links_lead_to_files_that_exist(page: Path) -> None:
     assert missing == []
 
 
+def test_the_pictures_are_small_enough_to_be_kept() -> None:
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "screenshots").glob("*.svg")}
+
+    assert {name: size for name, size in sizes.items() if size > 300_000} == {}
+    assert {"triage.svg", "board.svg", "review.svg"} <= sizes.keys()
+
+
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a line as it stands, with this Python in place of the environment it would have made."""
     program = f"{shlex.quote(sys.executable)} -m treadle_tui"
