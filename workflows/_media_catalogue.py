@@ -21,8 +21,11 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ._media_likeness import is_alike
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sounds (id TEXT PRIMARY KEY, sound TEXT NOT NULL, seconds REAL NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS likenesses (id TEXT PRIMARY KEY, print TEXT NOT NULL, seconds REAL NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS recordings (id TEXT PRIMARY KEY, entry TEXT NOT NULL) STRICT;
 """
 
@@ -59,17 +62,20 @@ def _database(folder: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("COMMIT")
 
 
-def note_sound(folder: Path, recording: str, sound: str, seconds: float) -> None:
+def note_sound(folder: Path, recording: str, sound: str, seconds: float, likeness: str = "") -> None:
     """Remember what a recording sounds like."""
     with _database(folder) as connection:
+        connection.execute("INSERT OR REPLACE INTO likenesses VALUES (?, ?, ?)", (recording, likeness, seconds))
         connection.execute("INSERT OR REPLACE INTO sounds VALUES (?, ?, ?)", (recording, sound, seconds))
 
 
-def same_recordings(folder: Path, recording: str, sound: str, seconds: float) -> list[str]:
-    """Other recordings noted so far with the same sound and duration, in the order of their names."""
+def same_recordings(folder: Path, recording: str, sound: str, seconds: float, likeness: str = "") -> list[str]:
+    """Other recordings noted so far with the same or a like sound and the same duration, in the order of their names."""
     query = "SELECT id FROM sounds WHERE sound = ? AND abs(seconds - ?) < 0.5 AND id <> ? ORDER BY id"
     with _database(folder) as connection:
-        return [name for (name,) in connection.execute(query, (sound, seconds, recording))]
+        same = {name for (name,) in connection.execute(query, (sound, seconds, recording))}
+        like = connection.execute("SELECT id, print FROM likenesses WHERE abs(seconds - ?) < 0.5 AND id <> ?", (seconds, recording))
+        return sorted(same | {name for name, other in like if is_alike(likeness, other)})
 
 
 def publish(folder: Path, entry: Entry) -> int:

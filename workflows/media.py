@@ -110,7 +110,7 @@ def listen(item: Recording) -> StageOutcome:
         return Failed(str(error))
     except OSError as error:
         raise StageExecutionError("listen", f"{item.path}: {error.strerror or error}; mend that, then retry") from error
-    note_sound(Path(item.catalogue), item.id, audio.sound, audio.seconds)
+    note_sound(Path(item.catalogue), item.id, audio.sound, audio.seconds, audio.likeness)
     return Completed(audio, summary=f"{audio.kind}, {audio.seconds:.0f} s, {len(audio.tags)} tags")
 
 
@@ -129,7 +129,7 @@ def ask_source(subtask: str, item: Recording, listen: Audio, ctx: StageContext) 
     if subtask == "file and folder names":
         return Completed(Found(names), summary=spoken(names.fields))
     if subtask == "duplicates":
-        same = same_recordings(Path(item.catalogue), item.id, listen.sound, listen.seconds)
+        same = same_recordings(Path(item.catalogue), item.id, listen.sound, listen.seconds, listen.likeness)
         return Completed(Found(Claim(), same), summary=", ".join(same) or "none")
     try:
         claim = from_musicbrainz(names.fields | listen.tags, listen.seconds)

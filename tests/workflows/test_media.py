@@ -15,11 +15,12 @@ import pytest
 
 pytest.importorskip("mutagen")
 
-from tests.workflows.audio_files import write_audio
+from tests.workflows.audio_files import write_audio, write_melody
 from treadle_tui.engine import Approve, ApproveWithEdits, Engine, InvalidItem, MemoryStateStore, SqliteStateStore
 from workflows._media_catalogue import backup_place
 from workflows._media_claims import Claim, agree, from_names, is_same
 from workflows._media_files import Unreadable, read, sound_of, write
+from workflows._media_likeness import is_alike, likeness_of
 from workflows.media import media, recordings
 
 KINDS = ["wav", "flac", "mp3"]
@@ -193,6 +194,43 @@ async def test_musicbrainz_is_asked_only_when_it_is_allowed(music: Path, musicbr
 
 
 # ---------------------------------------------------------------- the parts
+
+
+LIKE = [("b.wav", 44_100, 2, 2), ("c.wav", 8_000, 1, 1), ("d.wav", 48_000, 3, 1), ("e.aiff", 22_050, 2, 2), ("f.aiff", 11_025, 3, 1)]
+
+
+@pytest.mark.parametrize(("name", "rate", "width", "channels"), LIKE)
+def test_another_encoding_of_a_melody_is_like_it_and_another_melody_is_not(
+    music: Path, name: str, rate: int, width: int, channels: int
+) -> None:
+    first = likeness_of(write_melody(music / "a.wav", seed=1))
+    again = likeness_of(write_melody(music / name, seed=1, rate=rate, width=width, channels=channels, loudness=0.3))
+    others = [likeness_of(write_melody(music / f"o{seed}.wav", seed=seed)) for seed in (2, 3, 4)]
+
+    assert is_alike(first, again)
+    assert [is_alike(first, other) for other in others] == [False] * 3
+
+
+def test_silence_and_what_is_compressed_or_cut_off_is_like_nothing(music: Path) -> None:
+    melody = write_melody(music / "a.wav", seed=1)
+    cut = music / "cut.wav"
+    cut.write_bytes(melody.read_bytes()[:300])
+    files = [write_audio(music / "s.wav", seconds=4), write_audio(music / "s.flac"), write_audio(music / "s.mp3"), cut]
+
+    assert [likeness_of(file) for file in files] == [""] * 4
+    assert not is_alike("", "")
+
+
+async def test_the_same_recording_in_another_format_goes_to_a_person(store: Any, music: Path) -> None:
+    write_melody(music / "Ana/A/01 - One.wav", seed=1)
+    write_melody(music / "Ana/A/02 - Two.aiff", seed=1, rate=22_050, width=3)
+    write_melody(music / "Ana/A/03 - Three.wav", seed=2)
+
+    async with Engine(store, [media], concurrency=1) as engine:
+        waiting = await run(engine)
+
+    assert "Ana/A/03 - Three.wav" not in waiting
+    assert [said for said in waiting.values() if said.startswith("the same recording as Ana/A/0")] == list(waiting.values()) != []
 
 
 @pytest.mark.parametrize("kind", KINDS)
