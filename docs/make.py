@@ -101,7 +101,7 @@ def verbs_page() -> str:
     from treadle_tui.cli.main import command_line
     from treadle_tui.cli.verbs import VERBS
 
-    root = click.Context(command_line, info_name="treadle-tui")
+    root = click.Context(command_line, info_name="treadle-tui", **command_line.context_settings)
     sections = []
     for name in VERBS:
         command = command_line.get_command(root, name)
