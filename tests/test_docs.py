@@ -189,8 +189,13 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs_as_it_stands_and_prints_what_the_page_says(page: Path, reader: Reader) -> None:
-    for block in blocks_of(page):
-        reader.type_in(block)
+    try:
+        for block in blocks_of(page):
+            reader.type_in(block)
+    except AssertionError as error:
+        log = reader.folder / ".treadle.log"
+        error.add_note(f"and the log ends: {log.read_text()[-3000:] if log.exists() else 'there is none'}")
+        raise
 
 
 def test_there_is_code_to_run() -> None:

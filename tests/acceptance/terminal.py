@@ -158,7 +158,9 @@ class Terminal:
             if found:
                 return found[0]
             assert time.monotonic() < deadline, f"{pattern!r} did not appear; the screen is:\n{self.screen}"
-            assert self.read() or self.exit_code() is None, f"the program ended before {pattern!r} appeared; the screen is:\n{self.screen}"
+            if not self.read() and (code := self.exit_code()) is not None:
+                said = f"the program ended with {code} before {pattern!r} appeared; the screen is:\n{self.screen}"
+                raise AssertionError(f"{said}\nand last was written: {self.written[-600:]!r}")
 
     def settings(self) -> list[Any]:
         """What the terminal does with what is typed: echo, line by line, and so on."""
