@@ -88,6 +88,8 @@ class ReviewWork:
         """Whether the inbox has been read once."""
         self._host = host
         self._desk = desk
+        self._told_lost: set[ReviewKey] = set()
+        """Those of which it was said that somebody else was first: it need not be said again when they leave the list."""
         self._say = say
         self._warn = warn
         self._sentence = sentence
@@ -185,7 +187,8 @@ class ReviewWork:
         before = self.queue.current
         gone = self.queue.take_waiting((_line_of(review, looks) for review in pending), now)
         self.is_read = True
-        elsewhere = [key for key in gone if not self._was_decided_here(key)]
+        elsewhere = [key for key in gone if not self._was_decided_here(key) and key not in self._told_lost]
+        self._told_lost.difference_update(gone)
         for key in gone:
             self._subjects.pop(key, None)
             self._asked.pop(key, None)
@@ -413,6 +416,7 @@ class ReviewWork:
             self._say(self._result_of(outcomes).words())
         for entry, problem in lost[:3]:
             self.session.take_back(entry.key)
+            self._told_lost.add(entry.key)
             self._warn(f"{self._lost_words(entry, problem)}; what you decided is in the outbox (3, then U)")
         self.want()
 

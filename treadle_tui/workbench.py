@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -556,7 +556,7 @@ class Workbench:
 
     def work(self, doing: Coroutine[Any, Any, None], group: str, *, is_exclusive: bool = True) -> None:
         """Do something that takes time beside the keys; of an exclusive group the latest wins. A failure is one sentence."""
-        self._app.run_worker(self._guarded(doing), group=group, exclusive=is_exclusive)
+        self._app.run_worker(_NotBegun(doing, self._guarded), group=group, exclusive=is_exclusive)
 
     async def _guarded(self, doing: Coroutine[Any, Any, None]) -> None:
         try:
@@ -571,6 +571,23 @@ class Workbench:
             return str(error)
         log_failure("unexpected", error)
         return f"unexpected {type(error).__name__}: {error}; the details are in {log_place()}"
+
+
+class _NotBegun(Awaitable[None]):
+    """A coroutine that is closed when it is let go of before it was begun, as when the screen ends or a later wish takes its place."""
+
+    def __init__(self, doing: Coroutine[Any, Any, None], run: Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]]) -> None:
+        self._doing: Coroutine[Any, Any, None] | None = doing
+        self._run = run
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        doing, self._doing = self._doing, None
+        assert doing is not None, "it is begun once"
+        return self._run(doing).__await__()
+
+    def __del__(self) -> None:
+        if self._doing is not None:
+            self._doing.close()
 
 
 def _line_of(cell: CellRef) -> ReviewLine:
