@@ -146,6 +146,8 @@ async def test_it_can_be_read_in_sixty_columns() -> None:
         await ui.seen(WAITING)
         await dashboard(ui)
         await ui.seen("Stages by state", "awaiting review")
+        await ui.until(lambda: ui.app.screen.query_one("#reviews", PickList).rows, "what waits has been read")
+        await ui.pilot.pause()
         await focus(ui, "reviews")
         await ui.seen("one › publish")
 
