@@ -235,10 +235,11 @@ class PickList(ScrollView, can_focus=True):
         if self._at == self._nearest(0) and self._lists()[:1] == [self]:
             around.scroll_to(y=0, animate=False, force=True)  # what stands above the first list can only be reached with its cursor
             return
-        y = line - (line == self._head)
+        title = int(line == self._head)  # comes into sight with the first row
+        y = line - title
         for each in itertools.takewhile(lambda each: each is not around, self.ancestors_with_self):
             y += each.virtual_region.y if isinstance(each, Widget) else 0
-        around.scroll_to_region(Region(0, y, 1, 1), animate=False, force=True)
+        around.scroll_to_region(Region(0, y, 1, 1 + title), animate=False, force=True)
 
     def _lists(self) -> list[PickList]:
         """The lists of the screen one goes through with the cursor."""
