@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +29,19 @@ def letters() -> Workflow:
         return check
 
     return workflow
+
+
+ROOT = Path(__file__).resolve().parents[2]
+ADD_BEN = """
+import asyncio, sys
+from tests.screens.test_attachments import letters
+from treadle_tui.engine import Engine, SqliteStateStore
+async def add():
+    async with SqliteStateStore.open(sys.argv[1]) as store, Engine(store, letters()) as engine:
+        await engine.submit("letters", [{"id": "ben"}])
+        await engine.run_until_idle()
+asyncio.run(add())
+"""
 
 
 @pytest.fixture
@@ -66,9 +81,10 @@ async def test_a_key_that_would_change_something_is_refused_with_a_sentence(path
 
 
 async def test_what_others_do_is_seen_by_who_only_looks(path: Path) -> None:
-    async with looking(path) as driver, SqliteStateStore.open(path) as store, Engine(store, letters()) as engine:
-        await engine.submit("letters", [{"id": "ben"}])
-        await engine.run_until_idle()
+    async with looking(path) as driver:
+        # A process of its own, as another terminal is: within one, SQLite shares a file's mapping, the read-only one too.
+        other = await asyncio.create_subprocess_exec(sys.executable, "-c", ADD_BEN, str(path), cwd=ROOT)
+        assert await other.wait() == 0
         await driver.seen("ben")
 
 
