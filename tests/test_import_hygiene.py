@@ -67,12 +67,9 @@ def test_what_a_program_imports_of_the_engine_brings_along_nothing_it_may_never_
     }
     assert of_packages(modules, seldom | HEAVY) == set()
     parts = {
-        "definition",
-        "definition_stages",
+        "definitions",
         "expressions",
-        "placeholders",
         "commands",
-        "http_calls",
         "testing",
         "runner.process",
         "selection",

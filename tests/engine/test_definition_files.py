@@ -17,14 +17,14 @@ import pytest
 
 from treadle_tui.engine import commands
 from treadle_tui.engine.commands import run_command
-from treadle_tui.engine.definition import load_definition
-from treadle_tui.engine.definition_section import json_lines, toml_lines
+from treadle_tui.engine.definitions.loading import load_definition
+from treadle_tui.engine.definitions.placeholders import Template
+from treadle_tui.engine.definitions.section import json_lines, toml_lines
 from treadle_tui.engine.errors import DagCycle, DuplicateStage, InvalidDefinition, InvalidItem, StageExecutionError, StageNotFound
 from treadle_tui.engine.expressions import MissingField
 from treadle_tui.engine.feedback import Criterion, Feedback
 from treadle_tui.engine.limits import Limit
 from treadle_tui.engine.outcomes import FanOut, NeedsReview, Retry
-from treadle_tui.engine.placeholders import Template
 from treadle_tui.engine.quality import Accepted, Rejected, Uncertain, Verdict, ask_all
 from treadle_tui.engine.review import ReviewField
 from treadle_tui.engine.stage import StageContext
@@ -748,7 +748,7 @@ async def test_no_answer_at_all_is_one_sentence(files, monkeypatch, server):
         await run(files.stage('http = { url = "http://127.0.0.1:1/" }'))
     with pytest.raises(StageExecutionError, match=r"url 'file:///etc/passwd' must begin with http:// or https://"):
         await run(files.stage('http = { url = "{item.url}" }'), item={"id": "a", "url": "file:///etc/passwd"})
-    monkeypatch.setattr("treadle_tui.engine.http_calls.MAX_RESPONSE_BYTES", 10)
+    monkeypatch.setattr("treadle_tui.engine.definitions.http_calls.MAX_RESPONSE_BYTES", 10)
     with pytest.raises(StageExecutionError, match=r"answered with more than 10 bytes"):
         await run(files.stage(f'http = {{ url = "{server}/big" }}'))
 

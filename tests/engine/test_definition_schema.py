@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from treadle_tui.engine import DefinitionError, load_definition
-from treadle_tui.engine.definition_schema import definition_schema
+from treadle_tui.engine.definitions.schema import definition_schema
 
 jsonschema: Any = pytest.importorskip("jsonschema")
 

@@ -546,7 +546,7 @@ async def test_a_workflow_that_is_gone_from_its_file_is_a_failed_attempt_that_sa
 
 
 async def test_a_stage_of_a_definition_file_runs_in_a_process(tmp_path: Path):
-    from treadle_tui.engine.definition import load_definition
+    from treadle_tui.engine.definitions.loading import load_definition
 
     (tmp_path / "press.py").write_text("import os\ndef ink(item): return [item.colour, os.getpid()]\n")
     file = tmp_path / "press.toml"

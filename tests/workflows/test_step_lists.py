@@ -28,7 +28,7 @@ def load(name: str, acted: list[str]) -> Workflow:
 
 @pytest.mark.parametrize("name", ACTIONS)
 async def test_a_step_list_runs_its_actions_in_the_order_of_its_dependencies(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("treadle_tui.engine.definition_steps.random.random", lambda: 0.99)
+    monkeypatch.setattr("treadle_tui.engine.definitions.steps.random.random", lambda: 0.99)
     acted: list[str] = []
     workflow, clock = load(name, acted), ManualClock()
 
@@ -42,7 +42,7 @@ async def test_a_step_list_runs_its_actions_in_the_order_of_its_dependencies(nam
 
 
 async def test_a_step_that_fails_by_chance_is_tried_as_often_as_its_list_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("treadle_tui.engine.definition_steps.random.random", lambda: 0.0)
+    monkeypatch.setattr("treadle_tui.engine.definitions.steps.random.random", lambda: 0.0)
     acted: list[str] = []
     workflow, clock = load("orders", acted), ManualClock()
 

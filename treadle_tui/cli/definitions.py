@@ -111,6 +111,6 @@ def _write(folder: Path, files: dict[str, str]) -> list[Path]:
 def schema() -> None:
     """Print the JSON Schema of .toml and .json definitions, for editors that complete and check by one."""
     from treadle_tui.cli.output import say_json
-    from treadle_tui.engine.definition_schema import definition_schema
+    from treadle_tui.engine.definitions.schema import definition_schema
 
     say_json(definition_schema())

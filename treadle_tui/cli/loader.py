@@ -268,7 +268,7 @@ class _Findings:
                 self._add(value, str(path), line_of_name(path, name))
 
     def _add_definition(self, path: Path) -> None:
-        from treadle_tui.engine.definition import load_definition
+        from treadle_tui.engine.definitions.loading import load_definition
 
         try:
             workflow = load_definition(path)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from treadle_tui.engine.attempt_record import AttemptRecord as AttemptRecord
     from treadle_tui.engine.clock import Clock as Clock
     from treadle_tui.engine.clock import SystemClock as SystemClock
-    from treadle_tui.engine.definition import load_definition as load_definition
+    from treadle_tui.engine.definitions.loading import load_definition as load_definition
     from treadle_tui.engine.engine import Engine as Engine
     from treadle_tui.engine.errors import DagCycle as DagCycle
     from treadle_tui.engine.errors import DefinitionError as DefinitionError
@@ -116,7 +116,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "attempt_record": "AttemptRecord",
     "clock": "Clock SystemClock",
-    "definition": "load_definition",
+    "definitions.loading": "load_definition",
     "engine": "Engine",
     "errors": (
         "DagCycle DefinitionError DuplicateStage InvalidDecision InvalidDefinition InvalidItem InvalidTransition "

@@ -59,7 +59,7 @@ def find_workflow(module: str, file: str, package: str, workflow: str) -> Workfl
     Raises: `StageExecutionError` when there is none any more, and what the file raises when it is run.
     """
     if not module:
-        from treadle_tui.engine.definition import load_definition
+        from treadle_tui.engine.definitions.loading import load_definition
 
         return load_definition(file)
     with _loading(file or module):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import keyword
 from typing import Any
 
-from treadle_tui.engine.definition_items import SOURCE_KINDS, TYPES
-from treadle_tui.engine.definition_stages import KINDS, METHODS, OUTPUTS
+from treadle_tui.engine.definitions.items import SOURCE_KINDS, TYPES
+from treadle_tui.engine.definitions.stages import KINDS, METHODS, OUTPUTS
 from treadle_tui.engine.review import FIELD_KINDS, ON_EXPIRIES, WHENS
 from treadle_tui.engine.stage_options import MAX_NAME_LENGTH, RESERVED_NAMES
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from treadle_tui.engine.definition_section import Section, located
+from treadle_tui.engine.definitions.section import Section, located
 from treadle_tui.engine.errors import DuplicateStage, InvalidDefinition, StageExecutionError, StageNotFound
 from treadle_tui.engine.functions import call_function, is_async_callable
 from treadle_tui.engine.retry import RetryBudget

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from treadle_tui.engine.commands import run_command
-from treadle_tui.engine.definition_section import Section
+from treadle_tui.engine.definitions.placeholders import Template
+from treadle_tui.engine.definitions.section import Section
 from treadle_tui.engine.errors import InvalidDefinition, InvalidItem, nearest
-from treadle_tui.engine.placeholders import Template
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}
 SOURCE_KINDS = ("glob", "lines", "jsonl", "command")

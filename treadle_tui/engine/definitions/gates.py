@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from treadle_tui.engine.commands import run_command
-from treadle_tui.engine.definition_section import Section
+from treadle_tui.engine.definitions.placeholders import Template, as_text, attempt_values
+from treadle_tui.engine.definitions.section import Section
 from treadle_tui.engine.errors import InvalidDefinition
 from treadle_tui.engine.expressions import (
     Condition,
@@ -20,7 +21,6 @@ from treadle_tui.engine.expressions import (
 )
 from treadle_tui.engine.feedback import Criterion, Feedback
 from treadle_tui.engine.json_values import encode_json
-from treadle_tui.engine.placeholders import Template, as_text, attempt_values
 from treadle_tui.engine.quality import Accepted, Gate, Rejected, Uncertain, Verdict
 from treadle_tui.engine.stage import StageContext
 

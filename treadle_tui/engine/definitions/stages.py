@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from treadle_tui.engine.definition_gates import expression_gate, gates_of
-from treadle_tui.engine.definition_section import Section, located
-from treadle_tui.engine.definition_work import CommandWork, HttpWork, Work
+from treadle_tui.engine.definitions.gates import expression_gate, gates_of
+from treadle_tui.engine.definitions.http_calls import DEFAULT_TIMEOUT_SECONDS
+from treadle_tui.engine.definitions.placeholders import ATTEMPT_NAMES, Template, as_text, attempt_values
+from treadle_tui.engine.definitions.python_reference import find_function
+from treadle_tui.engine.definitions.section import Section, located
+from treadle_tui.engine.definitions.work import CommandWork, HttpWork, Work
 from treadle_tui.engine.errors import InvalidDefinition, StageExecutionError, StageNotFound, nearest
 from treadle_tui.engine.expressions import compile_condition, names_in
-from treadle_tui.engine.http_calls import DEFAULT_TIMEOUT_SECONDS
 from treadle_tui.engine.outcomes import FanOut, NeedsReview
-from treadle_tui.engine.placeholders import ATTEMPT_NAMES, Template, as_text, attempt_values
-from treadle_tui.engine.python_reference import find_function
 from treadle_tui.engine.retry import RetryBudget
 from treadle_tui.engine.review import ReviewData, ReviewField, ReviewPolicy
 from treadle_tui.engine.stage import StageContext

@@ -1,7 +1,6 @@
 """Workflows from files: TOML, and JSON of the same structure or as a list of steps.
 
-This module reads and parses; what a file says is the business of `definition_stages` (stages), `definition_steps` (step lists),
-`definition_gates` and `definition_items`.
+This module reads and parses; what a file says is the business of its neighbours: `items`, `stages`, `gates`, and `steps` for step lists.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from treadle_tui.engine.definition_items import item_class, item_source
-from treadle_tui.engine.definition_section import DefinitionText, Section, json_lines, located, toml_lines
-from treadle_tui.engine.definition_stages import add_stages, limits_of
-from treadle_tui.engine.definition_steps import Actions, add_steps
+from treadle_tui.engine.definitions.items import item_class, item_source
+from treadle_tui.engine.definitions.section import DefinitionText, Section, json_lines, located, toml_lines
+from treadle_tui.engine.definitions.stages import add_stages, limits_of
+from treadle_tui.engine.definitions.steps import Actions, add_steps
 from treadle_tui.engine.errors import DagCycle, DefinitionError, InvalidDefinition
 from treadle_tui.engine.origin import Origin
 from treadle_tui.engine.workflow import Workflow

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from treadle_tui.engine.commands import run_command
+from treadle_tui.engine.definitions.http_calls import HttpCall, answer_value, send
+from treadle_tui.engine.definitions.placeholders import Template
 from treadle_tui.engine.errors import StageExecutionError
-from treadle_tui.engine.http_calls import HttpCall, answer_value, send
 from treadle_tui.engine.outcomes import Retry
-from treadle_tui.engine.placeholders import Template
 from treadle_tui.engine.stage import StageContext
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from treadle_tui.engine.definition_section import Section
+from treadle_tui.engine.definitions.section import Section
 from treadle_tui.engine.errors import nearest
 
 
