@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from treadle_tui.engine.definitions.items import item_class, item_source
+from treadle_tui.engine.definitions.policies import limits_of
 from treadle_tui.engine.definitions.section import DefinitionText, Section, json_lines, located, toml_lines
-from treadle_tui.engine.definitions.stages import add_stages, limits_of
+from treadle_tui.engine.definitions.stages import add_stages
 from treadle_tui.engine.definitions.steps import Actions, add_steps
 from treadle_tui.engine.errors import DagCycle, DefinitionError, InvalidDefinition
 from treadle_tui.engine.origin import Origin

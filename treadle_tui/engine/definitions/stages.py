@@ -1,4 +1,4 @@
-"""The `[stages.…]` tables of a definition file: a program, an HTTP call or a Python function each, and everything said about it."""
+"""The `[stages.…]` tables of a definition file: a program, an HTTP call or a Python function each, and what is said about it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from treadle_tui.engine.definitions.gates import expression_gate, gates_of
 from treadle_tui.engine.definitions.http_calls import DEFAULT_TIMEOUT_SECONDS
-from treadle_tui.engine.definitions.placeholders import ATTEMPT_NAMES, Template, as_text, attempt_values
+from treadle_tui.engine.definitions.placeholders import ATTEMPT_NAMES, Template, attempt_values
+from treadle_tui.engine.definitions.policies import retry_of, review_of
 from treadle_tui.engine.definitions.python_reference import find_function
-from treadle_tui.engine.definitions.section import Section, located
-from treadle_tui.engine.definitions.work import CommandWork, HttpWork, Work
-from treadle_tui.engine.errors import InvalidDefinition, StageExecutionError, StageNotFound, nearest
+from treadle_tui.engine.definitions.section import Section
+from treadle_tui.engine.definitions.work import CommandWork, HttpWork, Work, asking, asking_at_the_end, declaring
+from treadle_tui.engine.errors import InvalidDefinition, StageNotFound, nearest
 from treadle_tui.engine.expressions import compile_condition, names_in
-from treadle_tui.engine.outcomes import FanOut, NeedsReview
 from treadle_tui.engine.retry import RetryBudget
-from treadle_tui.engine.review import ReviewData, ReviewField, ReviewPolicy
+from treadle_tui.engine.review import ReviewField, ReviewPolicy
 from treadle_tui.engine.stage import StageContext
 from treadle_tui.engine.stage_options import check_stage_name
 from treadle_tui.engine.workflow import Workflow
@@ -25,10 +25,6 @@ from treadle_tui.engine.workflow import Workflow
 KINDS = ("shell", "http", "python")
 _STAGE_OPTIONS = ("after", "for_each", "output", "skip_if", "gate", "retry", "review", "concurrency", "tags", "isolation", "was", "secrets")
 _STAGE_KEYS = (*KINDS, *_STAGE_OPTIONS)
-_RETRY_KEYS = ("max_attempts", "delay", "backoff", "max_delay", "jitter", "attempt_timeout", "on_exhausted")
-_REVIEW_KEYS = ("when", "rate", "group", "reasons", "expires_after", "on_expiry", "fields")
-_FIELD_KEYS = ("name", "kind", "label", "choices", "default", "required")
-_LIMIT_KEYS = ("concurrency", "rate")
 _HTTP_KEYS = ("method", "url", "json", "headers")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 OUTPUTS = ("text", "json", "lines")
@@ -68,9 +64,9 @@ class _StageReader:
         mistakes_before = len(section.text.mistakes)
         section.check_keys(_STAGE_KEYS)
         after = section.going_on(self._after, list[str]())
-        retry = section.going_on(lambda: _retry(section), RetryBudget())
+        retry = section.going_on(lambda: retry_of(section), RetryBudget())
         no_review: tuple[ReviewPolicy | None, list[ReviewField]] = (None, [])
-        policy, review_fields = section.going_on(lambda: _review(section), no_review)
+        policy, review_fields = section.going_on(lambda: review_of(section), no_review)
         function, is_plain_work = section.going_on(lambda: self._function(retry), (print, True))
         names = section.going_on(self._for_each_names, None)
         options: dict[str, Any] = {
@@ -85,14 +81,14 @@ class _StageReader:
         if len(section.text.mistakes) > mistakes_before:
             return
         if names is None:
-            stage = _asking(function, review_fields) if is_plain_work and review_fields else function
+            stage = asking(function, review_fields) if is_plain_work and review_fields else function
             self._refuse_unasked(review_fields, is_plain_work)
             workflow.add_stage(self.name, stage, after=[*after, *self.used_stages], **options)
             return
-        handle = workflow.add_stage(self.name, _declaring(self.name, names), after=[*after, *self.used_stages], **options)
+        handle = workflow.add_stage(self.name, declaring(self.name, names), after=[*after, *self.used_stages], **options)
         handle.each(retry=retry)(function)
         if review_fields:
-            handle.reduce(_asking_at_the_end(self.name, review_fields))
+            handle.reduce(asking_at_the_end(self.name, review_fields))
 
     def _after(self) -> list[str]:
         after = self.section.strings("after")
@@ -236,28 +232,6 @@ class _StageReader:
             raise self.section.error("review", "`fields` are for shell and http; a Python stage returns NeedsReview(output, ReviewData(…))")
 
 
-def _retry(section: Section) -> RetryBudget:
-    table = section.table("retry")
-    if table is None:
-        return RetryBudget()
-    table.check_keys(_RETRY_KEYS)
-    good = {
-        key: value
-        for key, value in table.values.items()
-        if key in _RETRY_KEYS and table.going_on(functools.partial(_tried, table, key, RetryBudget, {key: value}), False)
-    }
-    return RetryBudget(**good)
-
-
-def _tried(table: Section, key: str, kind: Callable[..., Any], options: dict[str, Any]) -> bool:
-    """Raises where the key stands what the engine has against its value."""
-    try:
-        kind(**options)
-    except (InvalidDefinition, TypeError) as error:
-        raise table.error(key, str(error)) from error
-    return True
-
-
 def _method(http: Section) -> str:
     method = (http.string("method") or ("POST" if "json" in http.values else "GET")).upper()
     if method not in METHODS:
@@ -272,118 +246,3 @@ def _url(http: Section) -> str:
     if not url.startswith(("http://", "https://", "{")):
         raise http.error("url", f"{url!r} must begin with http:// or https://")
     return url
-
-
-def _review(section: Section) -> tuple[ReviewPolicy | None, list[ReviewField]]:
-    """The policy, and the questions of the form."""
-    table = section.table("review")
-    if table is None:
-        return None, []
-    table.check_keys(_REVIEW_KEYS)
-    before = len(table.text.mistakes)
-    when = table.going_on(lambda: _when(table), "always")
-    fields = table.going_on(lambda: _review_fields(table), list[ReviewField]())
-    if fields and when != "always":
-        table.note(table.error("fields", f"a form needs when = 'always', not {when!r}"))
-    table.going_on(functools.partial(_tried, table, "when", ReviewPolicy, {"when": when, "rate": 1.0}), False)
-    options: dict[str, Any] = {"when": when, "reasons": tuple(table.going_on(lambda: table.strings("reasons"), list[str]()))}
-    for key, most in (("group", None), ("on_expiry", None), ("rate", 1.0), ("expires_after", None)):
-        if not table.has(key):
-            continue
-        if key in ("group", "on_expiry"):
-            value: Any = table.going_on(functools.partial(table.string, key), None)
-        else:
-            value = table.going_on(functools.partial(table.number, key, 0.0, most=most), None)
-        if value is not None and table.going_on(functools.partial(_tried, table, key, ReviewPolicy, {"when": "always", key: value}), False):
-            options[key] = value
-    if len(table.text.mistakes) > before:
-        return None, fields
-    try:
-        return ReviewPolicy(**options), fields
-    except (InvalidDefinition, TypeError) as error:
-        raise located(InvalidDefinition(str(error)), section.where("review")) from error
-
-
-def _when(table: Section) -> str:
-    when = table.string("when")
-    if when is None:
-        raise table.missing(("when",), "is missing; say when a person is asked, such as 'always'", "when")
-    return when
-
-
-def _review_fields(table: Section) -> list[ReviewField]:
-    listed = table.values.get("fields", [])
-    if not isinstance(listed, list) or not all(isinstance(values, dict) for values in listed):
-        raise table.error("fields", "must be a list of tables, each with a `name`")
-    fields = []
-    for values in listed:
-        section = Section(table.text, values, (*table.path, "fields"), f"{table.label}, fields")
-        fields.append(table.going_on(functools.partial(_review_field, section), None))
-    return [field for field in fields if field is not None]
-
-
-def _review_field(section: Section) -> ReviewField | None:
-    values = section.values
-    before = len(section.text.mistakes)
-    section.check_keys(_FIELD_KEYS)
-    if section.string("name") is None:
-        raise section.missing(("name",), "a field without `name`")
-    section.going_on(lambda: section.boolean("required"), False)
-    if any(not isinstance(values.get(key), str | None) for key in ("kind", "label")):
-        raise section.error(None, "`kind` and `label` are texts")
-    choices = values.get("choices")
-    if choices is not None and not (isinstance(choices, list) and all(isinstance(choice, str) for choice in choices)):
-        raise section.error("choices", f"{choices!r} must be a list of texts")
-    if len(section.text.mistakes) > before:
-        return None
-    try:
-        return ReviewField(**values)
-    except (InvalidDefinition, TypeError) as error:
-        raise section.error(None, str(error)) from error
-
-
-def _asking(function: Callable[..., Any], fields: list[ReviewField]) -> Callable[..., Any]:
-    """The same work, with a form for the person who decides."""
-
-    async def run(item: Any, ctx: StageContext) -> Any:
-        output = await function(item, ctx)
-        return NeedsReview(output, ReviewData(f"{ctx.stage_name} of {ctx.item_id}", fields=fields))
-
-    return run
-
-
-def _asking_at_the_end(stage: str, fields: list[ReviewField]) -> Callable[..., Any]:
-    """Of a fan-out: the results of all subtasks, with a form."""
-
-    async def reduce(results: dict[str, Any], ctx: StageContext) -> Any:
-        return NeedsReview(results, ReviewData(f"{stage} of {ctx.item_id}", fields=fields))
-
-    return reduce
-
-
-def _declaring(stage: str, names: list[Template] | Template) -> Callable[..., Any]:
-    """A stage that only says which subtasks there are."""
-
-    async def declare(item: Any, ctx: StageContext) -> FanOut:
-        values = attempt_values(item, ctx)
-        if isinstance(names, list):
-            return FanOut([name.text_for(values) for name in names])
-        found = names.value_for(values)
-        if not isinstance(found, list) or not all(isinstance(name, (str, int)) and not isinstance(name, bool) for name in found):
-            raise StageExecutionError(stage, f"for_each = {names.text!r} must name a list of texts; it is {as_text(found)[:80]!r}")
-        return FanOut([as_text(name) for name in found])
-
-    return declare
-
-
-def limits_of(document: Section, workflow: Workflow) -> None:
-    """Set the limits of the `[limits]` table: tag → `concurrency`, `rate`."""
-    for tag, section in document.tables("limits"):
-        table = Section(section.text, section.values, section.path, f"limit {tag!r}")
-        table.check_keys(_LIMIT_KEYS)
-        if section.values and not set(_LIMIT_KEYS) & set(section.values):
-            continue  # only unknown keys, which are noted
-        try:
-            workflow.limit(tag, table.values.get("concurrency"), table.values.get("rate"))
-        except InvalidDefinition as error:
-            table.note(table.error(None, str(error)))

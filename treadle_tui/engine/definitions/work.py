@@ -1,18 +1,19 @@
-"""What a stage of a definition file does: run a program, or send a request, with placeholders filled in anew for every attempt."""
+"""What a stage of a definition file does: run a program, send a request, declare subtasks, ask a person; placeholders filled in anew."""
 
 from __future__ import annotations
 
 import functools
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from treadle_tui.engine.commands import run_command
 from treadle_tui.engine.definitions.http_calls import HttpCall, answer_value, send
-from treadle_tui.engine.definitions.placeholders import Template
+from treadle_tui.engine.definitions.placeholders import Template, as_text, attempt_values
 from treadle_tui.engine.errors import StageExecutionError
-from treadle_tui.engine.outcomes import Retry
+from treadle_tui.engine.outcomes import FanOut, NeedsReview, Retry
+from treadle_tui.engine.review import ReviewData, ReviewField
 from treadle_tui.engine.stage import StageContext
 
 
@@ -83,3 +84,37 @@ def _filled(value: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
         return {key: _filled(part, values) for key, part in value.items()}
     return value
+
+
+def asking(function: Callable[..., Any], fields: list[ReviewField]) -> Callable[..., Any]:
+    """The same work, with a form for the person who decides."""
+
+    async def run(item: Any, ctx: StageContext) -> Any:
+        output = await function(item, ctx)
+        return NeedsReview(output, ReviewData(f"{ctx.stage_name} of {ctx.item_id}", fields=fields))
+
+    return run
+
+
+def asking_at_the_end(stage: str, fields: list[ReviewField]) -> Callable[..., Any]:
+    """Of a fan-out: the results of all subtasks, with a form."""
+
+    async def reduce(results: dict[str, Any], ctx: StageContext) -> Any:
+        return NeedsReview(results, ReviewData(f"{stage} of {ctx.item_id}", fields=fields))
+
+    return reduce
+
+
+def declaring(stage: str, names: list[Template] | Template) -> Callable[..., Any]:
+    """A stage that only says which subtasks there are."""
+
+    async def declare(item: Any, ctx: StageContext) -> FanOut:
+        values = attempt_values(item, ctx)
+        if isinstance(names, list):
+            return FanOut([name.text_for(values) for name in names])
+        found = names.value_for(values)
+        if not isinstance(found, list) or not all(isinstance(name, (str, int)) and not isinstance(name, bool) for name in found):
+            raise StageExecutionError(stage, f"for_each = {names.text!r} must name a list of texts; it is {as_text(found)[:80]!r}")
+        return FanOut([as_text(name) for name in found])
+
+    return declare
