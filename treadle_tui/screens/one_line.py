@@ -59,6 +59,9 @@ class OneLine(Modal[str | None]):
         Binding("escape", "leave", "Back", id="line.leave", key_display="esc", tooltip="Back; what was typed is kept"),
     ]
 
+    FIELD: ClassVar[type[LineInput]] = LineInput
+    """What the line is typed in; another one has other words for the enter key."""
+
     DEFAULT_CSS = """
     OneLine {
         align: center bottom;
@@ -108,7 +111,7 @@ class OneLine(Modal[str | None]):
                     (f" {digit} ", "$accent", f" {safe_line(words)}") for digit, (_, words) in zip(_DIGITS, self._offers, strict=False)
                 )
                 yield PlainText(*offered, id="offers")
-            yield LineInput(self._text, self._placeholder, [value for value, _ in self._offers])
+            yield self.FIELD(self._text, self._placeholder, [value for value, _ in self._offers])
             yield PlainText(id="refused")
             yield KeyBar(indent=1)
 
