@@ -14,9 +14,9 @@ from treadle_tui.board.history_outline import tone_of
 from treadle_tui.board.numbers import bar, short_count, sparkline
 from treadle_tui.board.outline import Span, Tone
 from treadle_tui.board.safe_text import fit, safe_line, width_of
-from treadle_tui.board.tally import READING_ORDER, Tally
+from treadle_tui.board.tally import Tally
 from treadle_tui.board.time_text import age
-from treadle_tui.engine.states import StageState
+from treadle_tui.engine.states import READING_ORDER, StageState
 from treadle_tui.engine.status import PendingReview, duration_words
 from treadle_tui.engine.store.log_view import Failure, Throughput
 

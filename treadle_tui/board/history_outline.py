@@ -184,9 +184,12 @@ def _attempt_node(attempt: AttemptRecord, key: Key, now: datetime) -> Node:
 
 def attempt_details(attempt: AttemptRecord, key: Key) -> list[Node]:
     """What went wrong in an attempt, what was said of it, and what it gave."""
+    return [*([error_node(attempt.error, key)] if attempt.error else ()), *answer_nodes(attempt, key)]
+
+
+def answer_nodes(attempt: AttemptRecord, key: Key) -> list[Node]:
+    """What an attempt gave, and what was said of it."""
     nodes = []
-    if attempt.error:
-        nodes.append(error_node(attempt.error, key))
     if attempt.verdict is not None:
         nodes += verdict_nodes(attempt.verdict, key)
     if attempt.feedback is not None and not isinstance(attempt.verdict, Rejected):

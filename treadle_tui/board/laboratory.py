@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from treadle_tui.board.data_outline import data_node
 from treadle_tui.board.diff_lines import diff_nodes
-from treadle_tui.board.history_outline import DOT, feedback_nodes, verdict_nodes
+from treadle_tui.board.history_outline import DOT, answer_nodes
 from treadle_tui.board.outline import Node, Span, Table, Tone
 from treadle_tui.board.safe_text import safe_line, safe_paragraphs, shorten
 from treadle_tui.board.time_text import clock_time, took
@@ -44,16 +43,9 @@ def _attempt(attempt: AttemptRecord, now: datetime, *, starts_open: bool) -> Nod
     key = ("laboratory", "attempt", str(attempt.number))
 
     def children() -> list[Node]:
-        nodes = []
-        if attempt.error:
-            nodes.append(Node((*key, "error"), "error", paragraphs=tuple(safe_paragraphs(attempt.error)), tone=Tone.FAILED))
-        if attempt.verdict is not None:
-            nodes += verdict_nodes(attempt.verdict, key)
-        if attempt.feedback is not None and not isinstance(attempt.verdict, Rejected):
-            nodes += feedback_nodes(attempt.feedback, key)
-        if attempt.output is not None:
-            nodes.append(data_node("output", attempt.output, (*key, "output"), depth=1))
-        return nodes
+        words = tuple(safe_paragraphs(attempt.error or ""))
+        failure = [Node((*key, "error"), "error", paragraphs=words, tone=Tone.FAILED)] if attempt.error else []
+        return [*failure, *answer_nodes(attempt, key)]
 
     facts = DOT.join(filter(None, (_outcome(attempt), took(attempt.started_at, attempt.completed_at), clock_time(attempt.started_at, now))))
     return Node(

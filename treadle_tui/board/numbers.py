@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from treadle_tui.board.history_outline import tone_of
 from treadle_tui.board.outline import Span
-from treadle_tui.board.tally import READING_ORDER
-from treadle_tui.engine.states import StageState
+from treadle_tui.engine.states import READING_ORDER, StageState
 
 #: What bars are made of: the state's own sign, but for what is done.
 _FILL = {StageState.COMPLETED: "━"}

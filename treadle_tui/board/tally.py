@@ -7,22 +7,10 @@ from collections.abc import Mapping
 import msgspec
 
 from treadle_tui.engine.record import Record
-from treadle_tui.engine.states import StageState
+from treadle_tui.engine.states import READING_ORDER, StageState
 
 Counts = Mapping[str, Mapping[str, Mapping[StageState, int]]]
 """Workflow, stage, state: how many items."""
-
-#: The order in which totals are read: what needs a person, what moves, what is done, what is left.
-READING_ORDER = (
-    StageState.AWAITING_REVIEW,
-    StageState.FAILED,
-    StageState.RUNNING,
-    StageState.RETRY_WAIT,
-    StageState.COMPLETED,
-    StageState.SKIPPED,
-    StageState.CANCELLED,
-    StageState.PENDING,
-)
 
 
 class Tally(Record, frozen=True):

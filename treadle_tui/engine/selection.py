@@ -15,18 +15,6 @@ from typing import Any, NamedTuple
 
 from treadle_tui.engine.states import ItemState, StageState
 
-ORDERED_FIRST = (
-    StageState.AWAITING_REVIEW,
-    StageState.FAILED,
-    StageState.RUNNING,
-    StageState.RETRY_WAIT,
-    StageState.COMPLETED,
-    StageState.SKIPPED,
-    StageState.CANCELLED,
-    StageState.PENDING,
-)
-"""The order of a list by the state of a stage: what needs a person, what moves, what is done, what is left."""
-
 ERROR_STATES = frozenset({StageState.RETRY_WAIT, StageState.AWAITING_REVIEW, StageState.FAILED, StageState.CANCELLED})
 """The states in which an error is looked for."""
 
@@ -109,7 +97,7 @@ class Order(str, Enum):
     UPDATED = "updated"
     #: The priority.
     PRIORITY = "priority"
-    #: The state of one stage, in the order of `ORDERED_FIRST`.
+    #: The state of one stage, in the order of `READING_ORDER`.
     STAGE = "stage"
 
 

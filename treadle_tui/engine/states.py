@@ -65,6 +65,18 @@ class StageState(str, Enum):
         return self in _FINISHED
 
 
+READING_ORDER = (
+    StageState.AWAITING_REVIEW,
+    StageState.FAILED,
+    StageState.RUNNING,
+    StageState.RETRY_WAIT,
+    StageState.COMPLETED,
+    StageState.SKIPPED,
+    StageState.CANCELLED,
+    StageState.PENDING,
+)
+"""The order of totals and of lists by state: what needs a person, what moves, what is done, what is left."""
+
 _GLYPHS = {
     StageState.PENDING: "·",
     StageState.RUNNING: "▸",

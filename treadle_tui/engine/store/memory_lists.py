@@ -11,7 +11,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from treadle_tui.engine.selection import (
-    ORDERED_FIRST,
     Aspect,
     Comparison,
     Condition,
@@ -23,7 +22,7 @@ from treadle_tui.engine.selection import (
     pattern,
     plain_lower,
 )
-from treadle_tui.engine.states import StageState
+from treadle_tui.engine.states import READING_ORDER, StageState
 from treadle_tui.engine.status import ItemRow
 from treadle_tui.engine.store import views
 from treadle_tui.engine.store.rows import STATES, Item, Task
@@ -140,7 +139,7 @@ def _rank(unit: MemoryUnit, selection: Selection) -> Callable[[Item], Any]:
     def rank_of_stage(item: Item) -> int:
         stage = unit.shape_of(item).by_name.get(selection.stage)
         task = None if stage is None else unit.stored_task(item.key, stage.id, 0)
-        return ORDERED_FIRST.index(StageState.PENDING if task is None else STATES[task.state])
+        return READING_ORDER.index(StageState.PENDING if task is None else STATES[task.state])
 
     return rank_of_stage
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from treadle_tui.engine.selection import (
-    ORDERED_FIRST,
     Aspect,
     Comparison,
     Condition,
@@ -21,7 +20,7 @@ from treadle_tui.engine.selection import (
     glob,
     literal_start,
 )
-from treadle_tui.engine.states import ItemState, StageState
+from treadle_tui.engine.states import READING_ORDER, ItemState, StageState
 from treadle_tui.engine.store.rows import CANCELLED_ITEM, PAUSED, STATE_NUMBER
 from treadle_tui.engine.store.shape import StageShape, WorkflowShape
 from treadle_tui.engine.store.sqlite.columns import Sql
@@ -38,7 +37,7 @@ _ITEM_STATES = {
 }
 """As `views.item_state`."""
 
-_RANK = " ".join(f"WHEN {STATE_NUMBER[state]} THEN {rank}" for rank, state in enumerate(ORDERED_FIRST))
+_RANK = " ".join(f"WHEN {STATE_NUMBER[state]} THEN {rank}" for rank, state in enumerate(READING_ORDER))
 _ERROR = "coalesce(json_extract(CAST(t.detail AS TEXT), '$.error'), '')"
 
 
