@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,22 +22,17 @@ from treadle_tui.board.dashboard import (
     stage_lines,
     state_lines,
 )
-from treadle_tui.screens.main_screen import MainScreen
-from treadle_tui.screens.rereading import Rereading
+from treadle_tui.screens.workflow_screen import WorkflowChoice, WorkflowScreen
 from treadle_tui.widgets.pick_list import PickList, PickRow
 from treadle_tui.widgets.span_text import SpanText
 
-if TYPE_CHECKING:
-    from treadle_tui.board.header_facts import HeaderFacts
-    from treadle_tui.board.tally import Counts
-
-#: Between two readings while something happens, and between two looks at the clock while nothing does.
-READ_SECONDS, CLOCK_SECONDS = 1.0, 20.0
+#: Between two looks at the clock while nothing happens.
+CLOCK_SECONDS = 20.0
 _WAITING_EMPTY = "nobody is waited for"
 _FAILED_EMPTY = "nothing has failed"
 
 
-class DashboardReads(Protocol):
+class DashboardReads(WorkflowChoice, Protocol):
     """What the screen reads, and where its lines lead."""
 
     async def dashboard(self) -> DashboardFacts:
@@ -48,17 +43,14 @@ class DashboardReads(Protocol):
         """Show what a line is about."""
         ...
 
-    def next_workflow(self) -> None:
-        """Show the next workflow, here and on the board."""
-        ...
 
-
-class DashboardScreen(MainScreen):
+class DashboardScreen(WorkflowScreen):
     """Pace, states, stages, what waits, what failed."""
 
     TITLE = "Dashboard"
     BINDING_GROUP_TITLE = "Dashboard"
     AUTO_FOCUS = "#states"
+    READ_SECONDS = 1.0
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "next_workflow", "Workflow", show=False, id="dashboard.next_workflow", tooltip="Show the next workflow"),
@@ -80,9 +72,8 @@ class DashboardScreen(MainScreen):
     """
 
     def __init__(self, desk: DashboardReads) -> None:
-        super().__init__()
+        super().__init__(desk)
         self._desk = desk
-        self._rereading = Rereading(self, self._read, self.say, READ_SECONDS)
         self._targets: dict[object, Target] = {}
         self._shown: DashboardFacts | None = None
 
@@ -100,34 +91,19 @@ class DashboardScreen(MainScreen):
                     yield PickList("Failed last", _FAILED_EMPTY, in_full=True, id="failures")
 
     def on_mount(self) -> None:
-        """Read at once, and look at the clock now and then: ages and pace change by themselves."""
-        self._rereading.due()
+        """Look at the clock now and then: ages and pace change by themselves."""
         self.set_interval(CLOCK_SECONDS, self._look_at_the_clock)
-
-    def on_screen_resume(self) -> None:
-        """What was not seen meanwhile is read."""
-        self._rereading.due()
 
     def _look_at_the_clock(self) -> None:
         if self.is_current and self.app.app_focus:
-            self._rereading.due()
-
-    def show_facts(self, facts: HeaderFacts) -> None:
-        """Another workflow may be shown now."""
-        is_other = facts.workflow != self.facts.workflow
-        super().show_facts(facts)
-        if is_other:
-            self._rereading.due()
-
-    def totals_changed(self, counts: Counts, waiting: int) -> None:
-        """Something has happened."""
-        self._rereading.due()
+            self.rereading.due()
 
     def items_changed(self, items: AbstractSet[str] | None) -> None:
         """Something has happened."""
-        self._rereading.due()
+        self.rereading.due()
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """The facts of the workflow on the board."""
         facts = await self._desk.dashboard()
         if self.is_there:
             self._show(facts)
@@ -163,7 +139,3 @@ class DashboardScreen(MainScreen):
         target = self._targets.get(event.row.key)
         if target is not None:
             self._desk.open(target)
-
-    def action_next_workflow(self) -> None:
-        """Show the next workflow."""
-        self._desk.next_workflow()

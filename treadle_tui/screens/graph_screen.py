@@ -6,7 +6,7 @@ The same picture shows the way of one item, when it is opened from there.
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,24 +16,19 @@ from textual.widgets import Input
 
 from treadle_tui.board.graph_facts import GraphFacts
 from treadle_tui.board.safe_text import safe_line
-from treadle_tui.screens.main_screen import MainScreen
 from treadle_tui.screens.modal import Modal
 from treadle_tui.screens.page import Page
 from treadle_tui.screens.rereading import Rereading
+from treadle_tui.screens.workflow_screen import WorkflowChoice, WorkflowScreen
 from treadle_tui.widgets.graph_view import GraphView
 from treadle_tui.widgets.key_bar import KeyBar
 from treadle_tui.widgets.plain_text import PlainText, TitleLine
 from treadle_tui.widgets.span_text import SpanText
 
-if TYPE_CHECKING:
-    from treadle_tui.board.header_facts import HeaderFacts
-    from treadle_tui.board.tally import Counts
-
-READ_SECONDS = 0.25
 _NOTHING = "No workflow yet. 2 shows the board: n there adds items, and says which workflows there are."
 
 
-class GraphReads(Protocol):
+class GraphReads(WorkflowChoice, Protocol):
     """What the screen reads, and where it leads."""
 
     async def graph(self) -> GraphFacts:
@@ -56,17 +51,14 @@ class GraphReads(Protocol):
         """Let a held stage go on."""
         ...
 
-    def next_workflow(self) -> None:
-        """Show the next workflow, here and on the board."""
-        ...
 
-
-class GraphScreen(MainScreen):
+class GraphScreen(WorkflowScreen):
     """Stages, edges, counts."""
 
     TITLE = "Graph"
     BINDING_GROUP_TITLE = "Graph"
     AUTO_FOCUS = "GraphView"
+    READ_SECONDS = 0.25
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "hold", "Hold", id="graph.hold", tooltip="Start the stage under the cursor no more; or let it go on"),
@@ -85,9 +77,8 @@ class GraphScreen(MainScreen):
     """
 
     def __init__(self, desk: GraphReads) -> None:
-        super().__init__()
+        super().__init__(desk)
         self._desk = desk
-        self._rereading = Rereading(self, self._read, self.say, READ_SECONDS)
 
     def compose_body(self) -> ComposeResult:
         """The picture, and a line about the stage under the cursor."""
@@ -100,26 +91,8 @@ class GraphScreen(MainScreen):
         """The picture."""
         return self.query_one(GraphView)
 
-    def on_mount(self) -> None:
-        """Read at once."""
-        self._rereading.due()
-
-    def on_screen_resume(self) -> None:
-        """What was not seen meanwhile is read."""
-        self._rereading.due()
-
-    def show_facts(self, facts: HeaderFacts) -> None:
-        """Another workflow may be shown now."""
-        is_other = facts.workflow != self.facts.workflow
-        super().show_facts(facts)
-        if is_other:
-            self._rereading.due()
-
-    def totals_changed(self, counts: Counts, waiting: int) -> None:
-        """Something has happened."""
-        self._rereading.due()
-
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """The facts of the workflow on the board."""
         facts = await self._desk.graph()
         if not self.is_there:
             return
@@ -152,7 +125,7 @@ class GraphScreen(MainScreen):
             self._desk.release(self.view.stage)
         else:
             self._desk.hold(self.view.stage, None)
-        self._rereading.due()
+        self.rereading.due()
 
     def action_condition(self) -> None:
         """Ask for a condition, and hold the stage for items with it."""
@@ -163,13 +136,9 @@ class GraphScreen(MainScreen):
         def hold(condition: str | None) -> None:
             if condition:
                 self._desk.hold(stage, condition)
-                self._rereading.due()
+                self.rereading.due()
 
         self.app.push_screen(HoldCondition(stage, facts.holds.get(stage) or ""), hold)
-
-    def action_next_workflow(self) -> None:
-        """Show the next workflow."""
-        self._desk.next_workflow()
 
 
 class ItemGraph(Page):
@@ -198,7 +167,7 @@ class ItemGraph(Page):
         self._facts = facts
         self.item_id = item_id
         """The item whose way is shown."""
-        self._rereading = Rereading(self, self._read, self.say, READ_SECONDS)
+        self._rereading = Rereading(self, self._read, self.say, GraphScreen.READ_SECONDS)
 
     def compose(self) -> ComposeResult:
         """Title, picture, the stage under the cursor."""

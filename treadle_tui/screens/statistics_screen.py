@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -11,20 +11,12 @@ from textual.containers import VerticalScroll
 
 from treadle_tui.board.outline import Span, Tone
 from treadle_tui.board.statistics import StatisticsFacts, reviewer_head, reviewer_rows, sample_words, sampled_words, stage_head, stage_rows
-from treadle_tui.screens.main_screen import MainScreen
-from treadle_tui.screens.rereading import Rereading
+from treadle_tui.screens.workflow_screen import WorkflowChoice, WorkflowScreen
 from treadle_tui.widgets.pick_list import PickList, PickRow
 from treadle_tui.widgets.span_text import SpanText
 
-if TYPE_CHECKING:
-    from treadle_tui.board.header_facts import HeaderFacts
-    from treadle_tui.board.tally import Counts
 
-#: A table of durations changes slowly, and is read from a sample of thousands of rows.
-READ_SECONDS = 2.0
-
-
-class StatisticsReads(Protocol):
+class StatisticsReads(WorkflowChoice, Protocol):
     """What the screen reads, and where it leads."""
 
     async def statistics(self) -> StatisticsFacts:
@@ -35,17 +27,14 @@ class StatisticsReads(Protocol):
         """Show the items of a stage."""
         ...
 
-    def next_workflow(self) -> None:
-        """Show the next workflow, here and on the board."""
-        ...
 
-
-class StatisticsScreen(MainScreen):
+class StatisticsScreen(WorkflowScreen):
     """Stages above, reviewers below."""
 
     TITLE = "Statistics"
     BINDING_GROUP_TITLE = "Statistics"
     AUTO_FOCUS = "#stages"
+    READ_SECONDS = 2.0  # a table of durations changes slowly, and is read from a sample of thousands of rows
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "next_workflow", "Workflow", id="statistics.next_workflow", tooltip="Show the next workflow"),
@@ -62,9 +51,8 @@ class StatisticsScreen(MainScreen):
     """
 
     def __init__(self, desk: StatisticsReads) -> None:
-        super().__init__()
+        super().__init__(desk)
         self._desk = desk
-        self._rereading = Rereading(self, self._read, self.say, READ_SECONDS)
         self._shown: StatisticsFacts | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -77,31 +65,13 @@ class StatisticsScreen(MainScreen):
                 "Reviewers", "nobody has decided anything yet; what waits is on the board, ] goes to it", in_full=True, id="people"
             )
 
-    def on_mount(self) -> None:
-        """Read at once."""
-        self._rereading.due()
-
-    def on_screen_resume(self) -> None:
-        """What was not seen meanwhile is read."""
-        self._rereading.due()
-
-    def show_facts(self, facts: HeaderFacts) -> None:
-        """Another workflow may be shown now."""
-        is_other = facts.workflow != self.facts.workflow
-        super().show_facts(facts)
-        if is_other:
-            self._rereading.due()
-
-    def totals_changed(self, counts: Counts, waiting: int) -> None:
-        """Something has happened."""
-        self._rereading.due()
-
     def on_resize(self) -> None:
         """Names have more room, or less."""
         if self._shown is not None:
             self.call_after_refresh(self._show, self._shown)
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """The facts of the workflow on the board."""
         facts = await self._desk.statistics()
         if self.is_there:
             self._show(facts)
@@ -127,7 +97,3 @@ class StatisticsScreen(MainScreen):
     @on(PickList.Picked, "#stages")
     def _picked(self, event: PickList.Picked) -> None:
         self._desk.open_stage(str(event.row.key))
-
-    def action_next_workflow(self) -> None:
-        """Show the next workflow."""
-        self._desk.next_workflow()
