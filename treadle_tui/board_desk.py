@@ -31,7 +31,6 @@ class BoardDesk:
         self._app = app
         self._bench = bench
         self._memory = memory
-        self._acting: set[asyncio.Task[None]] = set()
 
     @property
     def _store(self) -> StoreReads:

@@ -24,7 +24,6 @@ class Written:
     """What stands in the file; the text as it was when nothing could be read."""
     problem: str = ""
     """Why it should be looked at again before it is used; empty when all went well."""
-    is_changed: bool = False
 
 
 def editor_command(environment: Mapping[str, str] | None = None) -> list[str]:
@@ -69,4 +68,4 @@ def _read_back(path: Path, before: str, editor: str, code: int) -> Written:
         after = after[:-1]  # editors end the last line
     how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
     problem = f"{editor} {how}: look at what it left before you send it" if code else ""
-    return Written(after, problem, after != before)
+    return Written(after, problem)

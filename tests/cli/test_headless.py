@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Call
-from treadle_tui.cli.workflow_file import forget
 
 SLOW = """
 import time
@@ -68,12 +67,15 @@ def test_failed_stages_are_a_result_and_no_failure_of_the_program(treadle: Call,
     assert "1 failed" in answer.out
 
 
-def test_items_whose_workflow_has_changed_are_told_about_with_the_plan(treadle: Call, folder: Path, db: Path) -> None:
+def test_items_whose_workflow_has_changed_are_told_about_with_the_plan(
+    treadle: Call, folder: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     treadle("add", "papers", str(folder / "texts"))
     treadle("run", "--until", "idle")
     file = folder / "workflows" / "papers.py"
     file.write_text(file.read_text().replace("def publish(item, read, sources)", "def print_it(item, read, sources)"))
-    forget({file.parent})
+    for name in [name for name in sys.modules if name.startswith("treadle_workflows_")]:
+        monkeypatch.delitem(sys.modules, name)  # as in another process, which has not run the file yet
 
     answer = treadle("run", "--until", "idle")
 

@@ -400,22 +400,6 @@ def test_an_unknown_name_is_answered_with_the_file_that_may_have_had_it(db: Path
     assert f"{broken}:1" in str(refused.value)
 
 
-def test_reloading_sees_the_files_as_they_are_now(db: Path) -> None:
-    path = workflow_file(db.parent / "workflows" / "flow.py", "before")
-    shared = write(db.parent / "workflows" / "_shared.py", "NAME = 'one'\n")
-    found = find_workflows(db).load()
-    kept = found.by_name("before")
-
-    write(
-        path, "from ._shared import NAME\nfrom treadle_tui.engine import Workflow\nafter = Workflow(NAME)\n@after.stage\ndef s(item): ...\n"
-    )
-    write(shared, "NAME = 'another'\n")
-    found.reload()
-
-    assert names(found) == ["another"]
-    assert kept.name == "before"
-
-
 def test_loading_twice_runs_the_files_once(db: Path) -> None:
     log = db.parent / "log"
     write(db.parent / "workflows" / "loud.py", f"with open({str(log)!r}, 'a') as log:\n    log.write('ran ')\n" + PLAIN.format(name="loud"))

@@ -10,7 +10,7 @@ import pytest
 
 from treadle_tui.engine.errors import InvalidDefinition
 from treadle_tui.engine.feedback import Criterion, Feedback
-from treadle_tui.engine.quality import Accepted, Gate, Rejected, Uncertain, Verdict, as_gate, ask, ask_all, gate, gate_name
+from treadle_tui.engine.quality import Accepted, Gate, Rejected, Uncertain, Verdict, as_gate, ask, ask_all, gate
 from treadle_tui.engine.stage import StageContext
 
 CTX = StageContext(item_id="a", stage_name="markdown", upstream={"sources": {"n": 2}})
@@ -76,8 +76,6 @@ def test_a_gate_function_can_still_be_called():
 
     assert readable(1) == Accepted()  # type: ignore[operator]
     assert readable.name == "readable"
-    assert gate_name(readable) == "readable"
-    assert gate_name(len) == "len"
 
 
 class WithItem(Gate):

@@ -14,8 +14,6 @@ from treadle_tui.engine.status import Cell
 
 #: Stands where a row has not been read yet.
 UNREAD = "…"
-#: Stands where a row has nothing to say for a stage.
-BLANK = ""
 
 
 class CellShows(str, Enum):

@@ -81,11 +81,6 @@ class EventLog:
         """Events of any kind that have come since it follows no more."""
         return 0 if self.is_following else max(0, self.bounds.last - self._paused_at)
 
-    @property
-    def is_searching(self) -> bool:
-        """Whether more may be found for what is on the screen."""
-        return self.want() is not None
-
     def want(self) -> Want | None:
         """The next page to read; None when there is enough."""
         if not self.bounds.last:

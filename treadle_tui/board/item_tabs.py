@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from treadle_tui.board.cell_text import state_text
 from treadle_tui.board.data_outline import data_nodes
 from treadle_tui.board.event_text import event_spans
 from treadle_tui.board.gantt import attempt_bar, stage_bar, time_span
-from treadle_tui.board.history_outline import DOT, Attempts, attempt_details, stage_node, subtasks_node, tone_of
+from treadle_tui.board.history_outline import DOT, Attempts, attempt_details, stage_node, subtasks_node
 from treadle_tui.board.outline import Node, Span, Tone
 from treadle_tui.board.safe_text import safe_line
 from treadle_tui.board.time_text import clock_time, took
@@ -133,12 +132,6 @@ def explanation_words(history: ItemHistory, stage: str) -> str:
         return ""
     reasons = "; ".join(safe_line(reason.strip().split("\n", 1)[0]) for reason in explanation.reasons)
     return f"{safe_line(stage)} is {explanation.state.word}" + (f": {reasons}" if reasons else "")
-
-
-def state_span(history: ItemHistory, stage: str) -> Span:
-    """The sign of a stage's state."""
-    status = history.statuses[stage]
-    return Span(state_text(status.state, status.attempt), tone_of(status.state))
 
 
 def item_json(history: ItemHistory) -> str:

@@ -61,8 +61,3 @@ class Standing(NamedTuple):
     def is_failed(self) -> bool:
         """Whether a person should look."""
         return self.phase in (Phase.STOPPED, Phase.UNOPENED)
-
-    @property
-    def can_change(self) -> bool:
-        """Whether there is a database to read, and to change."""
-        return self.can_read and self.attachment is not Attachment.READ

@@ -26,11 +26,6 @@ class Tally(Record, frozen=True):
         """Whether a stage runs now."""
         return bool(self.by_state.get(StageState.RUNNING))
 
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether something runs or is about to, without a person."""
-        return any(self.by_state.get(state) for state in (StageState.RUNNING, StageState.RETRY_WAIT))
-
     def in_order(self) -> list[tuple[StageState, int]]:
         """The totals that are not zero, in reading order."""
         return [(state, self.by_state[state]) for state in READING_ORDER if self.by_state.get(state)]

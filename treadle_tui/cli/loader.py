@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from treadle_tui.cli.project_file import FILE_NAME, project_file
-from treadle_tui.cli.workflow_file import FileProblem, Problem, deepest_line, error_words, forget, line_of_name, run_file
+from treadle_tui.cli.workflow_file import FileProblem, Problem, deepest_line, error_words, line_of_name, run_file
 from treadle_tui.engine.errors import TreadleError, nearest
 
 if TYPE_CHECKING:
@@ -188,13 +188,6 @@ class LoadedWorkflows:
         """Run the files, once; later calls return at once."""
         self._findings()
         return self
-
-    def reload(self) -> Self:
-        """Run the files again, as they stand now. Workflows handed out before stay what they were."""
-        with self._lock:
-            forget({Path(place.target) if place.kind == "folder" else Path(place.target).parent for place in self.places})
-            self._found = None
-            return self.load()
 
     def _findings(self) -> _Findings:
         with self._lock:

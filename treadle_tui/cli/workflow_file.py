@@ -87,14 +87,6 @@ def run_file(path: Path) -> ModuleType:
     return module
 
 
-def forget(folders: set[Path]) -> None:
-    """Drop every module that was run from these folders, so that the next `run_file` runs the file as it stands now."""
-    names = {_package_name(folder) for folder in folders}
-    for name in [name for name in sys.modules if name.partition(".")[0] in names]:
-        del sys.modules[name]
-    importlib.invalidate_caches()
-
-
 def line_of_name(path: Path, name: str) -> int | None:
     """The line on which a module assigns `name` at its top level; None when it cannot be told."""
     import ast

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from treadle_tui.engine.errors import InvalidDefinition
 from treadle_tui.engine.feedback import Criterion, Feedback
-from treadle_tui.engine.functions import UserFunction, call_function, function_name, is_async_callable
+from treadle_tui.engine.functions import UserFunction, call_function, is_async_callable
 from treadle_tui.engine.verdict import Accepted as Accepted
 from treadle_tui.engine.verdict import Rejected as Rejected
 from treadle_tui.engine.verdict import Uncertain as Uncertain
@@ -163,11 +163,6 @@ async def ask_all(gates: Sequence[Gate], output: Any, ctx: StageContext, item: A
     if len(gates) == 1:
         return await ask(gates[0], output, ctx, item)
     return await AllGates(gates).evaluate(output, ctx, item)
-
-
-def gate_name(candidate: Any) -> str:
-    """How messages call something that was given as a gate."""
-    return getattr(candidate, "name", "") or function_name(candidate)
 
 
 def _accepts(method: Callable[..., Any], count: int) -> bool:

@@ -102,10 +102,6 @@ class StageHandle:
         call = self.stage_object if callable(self.stage_object) else self.stage_object.execute
         return call(*args, **kwargs)
 
-    def belongs_to(self, workflow: Workflow) -> bool:
-        """Whether it is a stage of that workflow."""
-        return self._workflow is workflow
-
     def gate(self, function: F) -> F:
         """Let this function, or `Gate`, judge the stage's output, besides the gates there are; returns it unchanged."""
         self._change(function)

@@ -249,9 +249,3 @@ def discard_subtasks(unit: Unit, task: Task) -> None:
     task.subs = task.open_subs = task.failed_subs = 0
     if task.raw_detail is not None:
         task.put(declared=None)
-
-
-def set_detail(task: Task, changes: dict[str, Any]) -> None:
-    """Set detail fields when there is anything to change."""
-    if changes and (task.raw_detail is not None or any(value is not None for value in changes.values())):
-        task.put(**changes)
