@@ -68,16 +68,27 @@ def is_sampled(workflow: str, stage: str, item_id: str, rate: float) -> bool:
     return int.from_bytes(drawn, "big") < rate * 2**64
 
 
-def is_straight(definition: StageDefinition) -> bool:
-    """Whether a completed attempt of the stage is simply that: nobody judges or reviews it, and it keeps no secrets."""
-    return not definition.gates and not definition.secrets and definition.review.when == "never"
+def is_straight(definition: StageDefinition, work: Work) -> bool:
+    """Whether a completed attempt is simply that: nobody judges or reviews it, it has no time limit, and it keeps no secrets."""
+    if definition.secrets or work is Work.REDUCE:
+        return False
+    if work is Work.SUBTASK:
+        each = definition.each
+        return definition.retry.attempt_timeout is None if each is None else is_always_plain(each.retry, each.review)
+    return not definition.gates and is_always_plain(definition.retry, definition.review)
 
 
-def straight_result(definition: StageDefinition, ctx: StageContext, outcome: StageOutcome) -> Result | None:
-    """What completing means for a stage that `is_straight`; None when `Resolution` must say where the answer leads."""
+def is_always_plain(budget: RetryBudget, policy: ReviewPolicy) -> bool:
+    """Whether neither a clock nor a person has a part in an attempt that completes."""
+    return budget.attempt_timeout is None and policy.when == "never"
+
+
+def straight_result(definition: StageDefinition, work: Work, ctx: StageContext, outcome: StageOutcome) -> Result | None:
+    """What completing means for work that `is_straight`; None when `Resolution` must say where the answer leads."""
     if type(outcome) is not Completed or outcome.summary is not None or ctx.statements:
         return None
-    return Result(move=Move.COMPLETE, output=definition.output.encode(outcome.output))
+    output_type = definition.subtask_output if work is Work.SUBTASK else definition.output
+    return Result(move=Move.COMPLETE, output=output_type.encode(outcome.output))
 
 
 class Resolution(msgspec.Struct):

@@ -56,19 +56,16 @@ class Executor:
         self._clock = clock
         self._runner = runner
         self._now = now
-        self._straight: set[int] = set()
-        """Stages whose completed attempts nobody judges or reviews, and that have no time limit."""
+        self._straight: set[tuple[int, Work]] = set()
+        """Work of stages whose completed attempts nobody judges or reviews, and that has no time limit."""
 
     def take_up(self, taken: Iterable[Taken]) -> None:
         """Know these workflows as well, or anew."""
         for each in taken:
             self.taken[each.shape.id] = each
-            self._straight.difference_update(each.definitions)
-            self._straight.update(
-                number
-                for number, definition in each.definitions.items()
-                if is_straight(definition) and definition.retry.attempt_timeout is None
-            )
+            for number, definition in each.definitions.items():
+                for work in Work:
+                    (self._straight.add if is_straight(definition, work) else self._straight.discard)((number, work))
 
     async def run(self, attempt: RunningAttempt) -> Result:
         """How the attempt ended; nothing a user's code does gets past here."""
@@ -105,10 +102,10 @@ class Executor:
                 workflow=taken.workflow.name,
                 results={name: None if output is None else decode_json(output) for name, output in claim.results.items()},
             )
-            if claim.stage not in self._straight or claim.work is not Work.STAGE:
+            if (claim.stage, claim.work) not in self._straight:
                 return await self._within_time(attempt, self._resolution(attempt, ctx, item), call)
             outcome = await self._runner.run(call)
-            return straight_result(definition, ctx, outcome) or await self._resolution(attempt, ctx, item).of_outcome(outcome)
+            return straight_result(definition, claim.work, ctx, outcome) or await self._resolution(attempt, ctx, item).of_outcome(outcome)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # whatever a user's code raises is a failed attempt

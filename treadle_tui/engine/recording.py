@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,7 @@ from treadle_tui.engine.attempt_pool import AttemptPool
 from treadle_tui.engine.errors import StoreCorrupt, StoreError
 from treadle_tui.engine.rooms import Limits
 from treadle_tui.engine.running import RunningAttempt
-from treadle_tui.engine.store.results import Claim, Ended, Move, Result, is_plain
-from treadle_tui.engine.store.rows import TaskKey
+from treadle_tui.engine.store.results import Claim, Ended, Move, Recorded, Result, is_plain
 from treadle_tui.engine.store.transactional import TransactionalStore
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ BATCH = 256
 """Attempts recorded by one call: while the store writes these, the engine runs what the last call set free."""
 
 _HasEnded = tuple[AttemptPool, RunningAttempt, Result]
+_Finish = Callable[[int, Sequence[Ended], Collection[int], Mapping[int, str], int], Awaitable[Recorded]]
 Begin = Callable[[AttemptPool, Sequence[Claim]], None]
 
 
@@ -128,11 +129,15 @@ class Recorder:
                 batch, self._ended = self._ended[:BATCH], self._ended[BATCH:]
                 self._in_hand = [attempt for _, attempt, _ in batch]
                 plain: list[_HasEnded] = []
+                subtasks: list[_HasEnded] = []
                 others: list[_HasEnded] = []
                 for each in batch:
-                    (plain if is_plain(each[1].claim, each[2]) else others).append(each)
+                    claim = each[1].claim
+                    (others if not is_plain(claim, each[2]) else subtasks if claim.subtask is not None else plain).append(each)
                 if plain:
-                    others += await self._record_plainly(plain)
+                    others += await self._record_plainly(plain, self.store.finish_plainly)
+                if subtasks:
+                    others += await self._record_plainly(subtasks, self.store.finish_subtasks)
                 if others:
                     one, *more = others
                     if more:
@@ -146,47 +151,48 @@ class Recorder:
 
     # --- many at once -----------------------------------------------------------------------------------------------
 
-    async def _record_plainly(self, batch: list[_HasEnded]) -> list[_HasEnded]:
+    async def _record_plainly(self, batch: list[_HasEnded], finish: _Finish) -> list[_HasEnded]:
         """Record ordinary completions in one call, and begin what it claimed; those that must be recorded one by one after all."""
         worker = batch[0][1].worker
         if any(attempt.worker != worker or attempt.is_called_off for _, attempt, _ in batch):
             return batch
         now = self._now()
         shapes = self._shapes()
+        for _, attempt, _ in batch:
+            self._limits.ended(attempt.claim.stage)
+            attempt.is_counted = False
+        # Those that share the room these have left: what is set free comes after what is ready and has waited for it.
+        contenders = [room.stage for room in self._limits.stage_rooms()]
         wanted: list[Ended] = []
         pools: dict[int, AttemptPool] = {}
         for pool, attempt, result in batch:
             claim = attempt.claim
-            self._limits.ended(claim.stage)
-            attempt.is_counted = False
             shape = shapes.get(claim.workflow)
             stage = None if shape is None or not pool.is_open else shape.by_id.get(claim.stage)
+            following: Sequence[int] = () if stage is None else stage.dependents if claim.subtask is None else (stage.id,)
             onward: Sequence[int] = ()
-            if stage is not None and stage.dependents:
-                onward = [dependent for dependent in stage.dependents if self._limits.take_room(dependent, now)]
+            if following:
+                onward = [number for number in following if self._limits.take_room(number, now)]
                 if onward:
                     pools[claim.key[0]] = pool
             wanted.append(Ended(claim, result, onward))
-        contenders = [room.stage for room in self._limits.stage_rooms()]
         fingerprints = {shape.id: shape.fingerprint for shape in shapes.values()}
-        granted: set[TaskKey] = set()
+        spare = Counter(stage for each in wanted for stage in each.onward)
         try:
-            recorded = await self.store.finish_plainly(worker, wanted, contenders, fingerprints, now)
-            granted = {claim.key for claim in recorded.claims}
+            recorded = await finish(worker, wanted, contenders, fingerprints, now)
+            spare -= Counter(claim.stage for claim in recorded.claims)
         except Exception as error:
             log.debug("a batch of %d is recorded one by one: %s", len(batch), error)
             return batch
         finally:
-            asked = [(each.claim.key[0], dependent, 0) for each in wanted for dependent in each.onward]
-            for key in asked:
-                if key not in granted:
-                    self._limits.give_back(key[1])
+            for number in spare.elements():
+                self._limits.give_back(number)
         self._trouble.over()
         for pool in set(pools.values()):
             self._begin(pool, [claim for claim in recorded.claims if pools[claim.key[0]] is pool])
         left = {each.claim.key for each in recorded.left}
         through = [each for each in batch if each[1].claim.key not in left] if left else batch
-        self._recorded([attempt for _, attempt, _ in through], len(granted) < len(asked) or not granted)
+        self._recorded([attempt for _, attempt, _ in through], bool(spare) or not recorded.claims)
         return [each for each in batch if each[1].claim.key in left] if left else []
 
     # --- one by one -------------------------------------------------------------------------------------------------

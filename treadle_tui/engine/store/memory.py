@@ -38,6 +38,7 @@ from treadle_tui.engine.store.rows import (
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.unit import Unit
+from treadle_tui.engine.store.verbs.outputs import standing_output
 
 T = TypeVar("T")
 ReadyKey = tuple[int, int, int, int]
@@ -224,6 +225,9 @@ class MemoryUnit(Unit):
 
     def subtasks(self, item: int, stage: int) -> list[Task]:
         return list(self.subs.get((item, stage), {}).values())
+
+    def outputs_of_subtasks(self, item: int, stage: int) -> dict[str, bytes | None]:
+        return {task.name or "": standing_output(self, task) for task in self.subtasks(item, stage)}
 
     def items_of(self, workflow: int) -> Iterable[Item]:
         return [item for item in self.items.values() if item.workflow == workflow]

@@ -117,24 +117,24 @@ class Ended(NamedTuple):
     claim: Claim
     result: Result
     onward: Sequence[int] = ()
-    """Dependents, by stage number, that may be claimed in the same transaction if they become ready."""
+    """Stages, by number, of which one more may be claimed in the same transaction: dependents, or for a subtask the stage itself."""
 
 
 class Recorded(NamedTuple):
     """What became of a batch of plain completions."""
 
     claims: Sequence[Claim]
-    """Dependents that were claimed with them."""
+    """What was claimed with them: dependents, or the next subtasks."""
     left: Sequence[Ended] = ()
     """Those that are not the ordinary case after all, of which nothing is recorded: to be finished one by one."""
 
 
 def is_plain(claim: Claim, result: Result) -> bool:
-    """Whether it is the ordinary case, which a store may record set-wise: a stage's first attempt that just completed."""
+    """Whether it is the ordinary case, which a store may record set-wise: a stage's or subtask's first attempt that just completed."""
     return (
         result.move is Move.COMPLETE
         and claim.attempt == 1
-        and claim.work is Work.STAGE
+        and claim.work is not Work.REDUCE
         and not claim.decisions
         and not (result.summary or result.verdict or result.feedback or result.statements or result.error or claim.extra)
         and result.outcome == "completed"

@@ -199,6 +199,19 @@ class Unit(ABC):
     def insert_task(self, task: Task) -> None:
         """Give a task a row."""
 
+    def insert_subtasks(self, stage: Task, first: int, declared: Sequence[tuple[str, Any]], ready: int) -> None:
+        """Give the subtasks that a stage has declared, (name, metadata) in order, their rows: pending, each a turn after the one before."""
+        for turn, (name, metadata) in enumerate(declared):
+            subtask = Task(stage.item, stage.stage, first + turn)
+            subtask.name = name
+            subtask.priority = stage.priority
+            subtask.updated_at = self.now
+            subtask.ready = ready
+            subtask.turn = turn
+            if metadata is not None:
+                subtask.put(metadata=metadata)
+            self.insert_task(subtask)
+
     @abstractmethod
     def delete_task(self, task: Task) -> None:
         """Take a stage's row away: nothing has happened to it."""
@@ -218,6 +231,10 @@ class Unit(ABC):
     @abstractmethod
     def situations(self, workflow: int) -> Iterable[tuple[int, Situation]]:
         """How every item of a workflow stands, by its number."""
+
+    @abstractmethod
+    def outputs_of_subtasks(self, item: int, stage: int) -> dict[str, bytes | None]:
+        """The outputs that stand of a stage's subtasks by name, in the order they were declared, as JSON."""
 
     @abstractmethod
     def reserve_subs(self, item: int, stage: int, count: int) -> int:

@@ -11,10 +11,10 @@ from treadle_tui.engine.events import Event
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.event_codec import decode_event
-from treadle_tui.engine.store.results import Ended, Recorded, Submitted
+from treadle_tui.engine.store.results import Claim, Ended, Recorded, StageRoom, Submitted
 from treadle_tui.engine.store.retention_verbs import RetentionVerbs
 from treadle_tui.engine.store.rows import RawEvent, StoredEvent
-from treadle_tui.engine.store.sqlite import plainly
+from treadle_tui.engine.store.sqlite import claims_plainly, plainly, subtasks_plainly
 from treadle_tui.engine.store.sqlite.desk import SqliteDeskReads
 from treadle_tui.engine.store.sqlite.log_reads import SqliteLogReads
 from treadle_tui.engine.store.sqlite.questions import Questions
@@ -26,6 +26,7 @@ from treadle_tui.engine.store.sqlite.watcher import Watcher
 from treadle_tui.engine.store.sqlite.writer import Writer
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.unit import Unit
+from treadle_tui.engine.store.verbs.claiming import Condition
 
 if TYPE_CHECKING:
     import tempfile
@@ -130,6 +131,30 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteReten
             return plainly.finish(unit, worker, batch, contenders, fingerprints)
 
         return await self._run(verb, now)
+
+    async def finish_subtasks(
+        self, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str], now: int
+    ) -> Recorded:
+        """As every store does it, set-wise: see `subtasks_plainly`."""
+
+        def verb(unit: Unit) -> Recorded:
+            assert isinstance(unit, SqliteUnit)
+            return subtasks_plainly.finish(unit, worker, batch, contenders, fingerprints)
+
+        return await self._run(verb, now)
+
+    def _claim_in(
+        self,
+        unit: Unit,
+        worker: int,
+        wants: Sequence[StageRoom],
+        room: int,
+        tag_rooms: Mapping[str, int],
+        condition: Callable[[str], Condition],
+        item: int | None,
+    ) -> list[Claim] | None:
+        assert isinstance(unit, SqliteUnit)
+        return claims_plainly.claim(unit, worker, wants, room, tag_rooms, condition, item)
 
     def _post(self, verb: Callable[[Unit], object], now: int = 0) -> None:
         self._writer.post(verb, now)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from treadle_tui.engine.codec import encode_json
+import msgspec
+
+from treadle_tui.engine.codec import decode_json, encode_json
 from treadle_tui.engine.store.results import Situation, Standing, Statement
 from treadle_tui.engine.store.rows import Attempt, Hold, Item, Row, StoredEvent, Task, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
@@ -32,6 +34,17 @@ _TASK_SELECT = f"SELECT {', '.join(TASK_COLUMNS)}, detail FROM treadle_tasks"
 _TASK_WRITE = f"INSERT OR REPLACE INTO treadle_tasks ({', '.join(TASK_COLUMNS)}, detail) VALUES {{rows}}"
 _task_values = attrgetter(*TASK_COLUMNS)
 
+_SUBTASKS_WRITE = (
+    "INSERT INTO treadle_tasks (item, stage, sub, state, ready, attempt, is_open, open_deps, fence, version, out, updated_at,"
+    " priority, turn, extra, interruptions, phase, subs, open_subs, failed_subs, name, detail)"
+    " SELECT v.column1, v.column2, v.column3, 0, v.column4, 0, 0, 0, 0, 0, 0, v.column5,"
+    " v.column6, v.column7, 0, 0, 0, 0, 0, 0, v.column8, v.column9 FROM (VALUES {rows}) v"
+)
+_OUTPUTS_OF_SUBTASKS = (
+    "SELECT t.name, t.out, t.detail, a.output FROM treadle_tasks t LEFT JOIN treadle_attempts a"
+    " ON a.item = t.item AND a.stage = t.stage AND a.sub = t.sub AND a.number = t.out"
+    " WHERE t.item = ? AND t.stage = ? AND t.sub > 0 ORDER BY t.sub"
+)
 _ITEM_SELECT = "SELECT key, id, workflow, data, priority, created_at, flags, open_stages FROM treadle_items"
 _ITEM_WRITE = "INSERT INTO treadle_items (key, id, workflow, data, priority, created_at, flags, open_stages) VALUES {rows}"
 _ATTEMPT_SELECT = "SELECT item, stage, sub, number, started_at, completed_at, outcome, output, detail FROM treadle_attempts"
@@ -50,6 +63,17 @@ _SITUATIONS = (
 def _standings(rows: str | None) -> tuple[Standing, ...]:
     parts = [] if rows is None else [[int(number) for number in row.split()] for row in rows.split(",")]
     return tuple(sorted(Standing(stage, state, bool(has_begun)) for stage, state, has_begun in parts))
+
+
+def _metadata(metadata: Any) -> bytes | None:
+    return None if metadata is None else msgspec.json.encode({"metadata": metadata})
+
+
+def _parts(keys: Sequence[int]) -> Iterator[tuple[str, Sequence[int]]]:
+    """Few hundred at a time, with as many question marks."""
+    for at in range(0, len(keys), 500):
+        part = keys[at : at + 500]
+        yield ", ".join("?" * len(part)), part
 
 
 class BatchLost(Exception):
@@ -140,6 +164,12 @@ class SqliteUnit(Unit):
     def note_written(self) -> None:
         """What is written now cannot be taken back by itself."""
         self._has_written = True
+
+    def forget_tasks(self, keys: Iterable[TaskKey]) -> None:
+        """Let go of the cached rows of tasks, flushed before, that are changed by SQL."""
+        for key in keys:
+            if self._tasks.pop(key, None) is not None:
+                self._whole_items.discard(key[0])
 
     def forget_items(self, keys: Collection[int]) -> None:
         """Let go of the cached rows of items, flushed before, that are changed by SQL."""
@@ -277,16 +307,17 @@ class SqliteUnit(Unit):
         return found
 
     def load_items(self, keys: Collection[int]) -> None:
-        missing = [key for key in keys if key not in self._items or key not in self._whole_items]
-        for at in range(0, len(missing), 500):
-            part = missing[at : at + 500]
-            marks = ", ".join("?" * len(part))
-            for row in self.connection.execute(f"{_ITEM_SELECT} WHERE key IN ({marks})", part).fetchall():
-                if row[0] not in self._items:
-                    self._keep_item(item_from_row(row))
+        self.load_bare_items(keys)
+        for marks, part in _parts([key for key in keys if key not in self._whole_items]):
             for row in self.connection.execute(f"{_TASK_SELECT} WHERE item IN ({marks}) AND sub = 0", part).fetchall():
                 self._tasks.setdefault((row[0], row[1], 0), task_from_row(row))
             self._whole_items.update(part)
+
+    def load_bare_items(self, keys: Collection[int]) -> None:
+        """These items are about to be asked for, and not their stages."""
+        for marks, part in _parts([key for key in keys if key not in self._items]):
+            for row in self.connection.execute(f"{_ITEM_SELECT} WHERE key IN ({marks})", part).fetchall():
+                self._keep_item(item_from_row(row))
 
     def _keep_item(self, item: Item) -> Item:
         self._items[item.key] = item
@@ -416,6 +447,14 @@ class SqliteUnit(Unit):
 
         self.undo_with(undo)
 
+    def insert_subtasks(self, stage: Task, first: int, declared: Sequence[tuple[str, Any]], ready: int) -> None:
+        self._has_written = True
+        rows = [
+            (stage.item, stage.stage, first + turn, ready, self.now, stage.priority, turn, name, _metadata(metadata))
+            for turn, (name, metadata) in enumerate(declared)
+        ]
+        execute_rows(self.connection, _SUBTASKS_WRITE, rows)
+
     def delete_task(self, task: Task) -> None:
         self._has_written = True
         del self._tasks[task.key]
@@ -448,6 +487,14 @@ class SqliteUnit(Unit):
 
     def subtasks(self, item: int, stage: int) -> list[Task]:
         return self._rows("item = ? AND stage = ? AND sub > 0 ORDER BY sub", (item, stage))
+
+    def outputs_of_subtasks(self, item: int, stage: int) -> dict[str, bytes | None]:
+        self.flush()
+        outputs: dict[str, bytes | None] = {}
+        for name, out, detail, output in self.connection.execute(_OUTPUTS_OF_SUBTASKS, (item, stage)):
+            edited = encode_json(decode_json(detail)["decision"]["output"]) if out < 0 else None
+            outputs[name] = edited or (self._read_blob(output) if isinstance(output, str) else output)
+        return outputs
 
     # --- attempts and memos -----------------------------------------------------------------------------------------
 

@@ -199,7 +199,7 @@ def _claim(unit: Unit, item: Item, task: Task) -> Claim:
         feedback=detail.get("feedback"),
         previous=unit.attempts(task.item, task.stage, task.sub) if task.attempt > 1 else (),
         decisions=_decisions_above(unit, item, task.stage) if item.flags & DECIDED else {},
-        results=_results(unit, task) if work is Work.REDUCE else {},
+        results=unit.outputs_of_subtasks(task.item, task.stage) if work is Work.REDUCE else {},
     )
 
 
@@ -215,10 +215,6 @@ def _decisions_above(unit: Unit, item: Item, stage: int) -> dict[int, Mapping[st
         if task is not None and "decision" in task.detail:
             decisions[above] = task.detail["decision"]
     return decisions
-
-
-def _results(unit: Unit, stage: Task) -> dict[str, bytes | None]:
-    return {task.name or "": standing_output(unit, task) for task in unit.subtasks(stage.item, stage.stage)}
 
 
 def take_one(unit: Unit, worker: int, item: Item, stage: str, subtask: str | None = None) -> Claim | bool | None:

@@ -12,6 +12,7 @@ from treadle_tui.engine.store.rows import (
     AWAITING_REVIEW,
     DECLARE,
     FANNED_OUT,
+    PENDING,
     RETRY_WAIT,
     RUNNING,
     SKIPPED,
@@ -29,6 +30,7 @@ from treadle_tui.engine.store.verbs.moves import (
     fail,
     make_ready,
     move,
+    readiness,
     record_attempt,
     satisfy,
 )
@@ -193,16 +195,8 @@ def _fan_out(unit: Unit, item: Item, task: Task, result: Result) -> None:
     task.subs = task.open_subs = len(result.subtasks)
     task.failed_subs = 0
     first = unit.reserve_subs(task.item, task.stage, len(result.subtasks))
-    for turn, (name, metadata) in enumerate(result.subtasks):
-        subtask = Task(task.item, task.stage, first + turn)
-        subtask.name = name
-        subtask.priority = task.priority
-        subtask.updated_at = unit.now
-        if metadata is not None:
-            subtask.put(metadata=metadata)
-        unit.insert_task(subtask)
-        unit.count(task.stage, True, subtask.state, 1)
-        make_ready(unit, item, subtask, turn)
+    unit.insert_subtasks(task, first, result.subtasks, readiness(item))
+    unit.count(task.stage, True, PENDING, len(result.subtasks))
     names = [name for name, _ in result.subtasks]
     unit.emit(ev.FanOutStarted, task, workflow=item.workflow, subtasks=names)
 

@@ -92,8 +92,13 @@ def move(unit: Unit, item: Item, task: Task, to_state: int, remedy: str = "") ->
 def make_ready(unit: Unit, item: Item, task: Task, turn: int = 0) -> None:
     """Let a task be claimed, or keep it back while its item is paused."""
     unit.edit(task)
-    task.ready = READY_BUT_PAUSED if item.is_paused else READY
+    task.ready = readiness(item)
     task.turn = turn
+
+
+def readiness(item: Item) -> int:
+    """How a task of the item that waits for nothing else stands."""
+    return READY_BUT_PAUSED if item.is_paused else READY
 
 
 def satisfy(unit: Unit, item: Item, stage: int) -> None:
