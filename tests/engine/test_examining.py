@@ -77,7 +77,7 @@ DAMAGES: dict[str, tuple[Sequence[str], str, Repair]] = {
     "open dependencies": (
         [
             f"INSERT INTO treadle_tasks SELECT item, {stage('print')}, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0,"
-            f" 0, 0, 0, NULL, NULL FROM treadle_tasks WHERE item = {item('asked')} AND stage = {stage('check')}"
+            f" 0, 0, 0, NULL, NULL, NULL FROM treadle_tasks WHERE item = {item('asked')} AND stage = {stage('check')}"
         ],
         "stage 'print' of 1 items counts what it waits for wrongly",
         Repair.COUNTERS,

@@ -60,6 +60,11 @@ def is_write(sql: str) -> bool:
     return sql.startswith(WRITES)
 
 
+def records_an_attempt(sql: str) -> bool:
+    """Whether a statement writes down how an attempt ended."""
+    return (sql.startswith("INSERT") and "treadle_attempts" in sql) or (sql.startswith("UPDATE treadle_tasks") and "completed_at" in sql)
+
+
 def begins(*words: str) -> Callable[[str], bool]:
     """Statements that begin so."""
     return lambda sql: sql.startswith(words)

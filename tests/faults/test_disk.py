@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.disk import BUSY, FULL, IO_ERROR, READ_ONLY, Disk, Problem, begins, failing_disk
+from tests.faults.disk import BUSY, FULL, IO_ERROR, READ_ONLY, Disk, Problem, begins, failing_disk, records_an_attempt
 from tests.faults.full_disk import can_mount, full_now_and_then
 from tests.faults.work import check, counting, items, with_table
 from treadle_tui.engine import Approve, Engine, Event, SqliteStateStore, StageState, StoreError, StoreLocked, Workflow
@@ -89,7 +89,7 @@ async def test_results_that_wait_for_room_are_recorded_when_there_is_some(disk, 
     async with Engine(store, counting(calls)) as engine:
         await engine.submit("docs", items("a", "b"))
         async with driven(engine) as drive:
-            with disk.failing(FULL, lambda sql: sql.startswith("INSERT") and "treadle_attempts" in sql):
+            with disk.failing(FULL, records_an_attempt):
                 await until(lambda: disk.refused >= 10)
                 assert await store.query_items("parse", StageState.RUNNING) == ["a", "b"]
             await asyncio.wait_for(drive, 10)
@@ -103,7 +103,7 @@ async def test_a_result_that_could_not_be_recorded_before_the_stop_is_told_and_i
     calls: list[str] = []
     async with Engine(store, counting(calls)) as engine:
         await engine.submit("docs", items("a"))
-        with disk.failing(FULL, lambda sql: sql.startswith("INSERT") and "treadle_attempts" in sql):
+        with disk.failing(FULL, records_an_attempt):
             async with driven(engine):
                 await until(lambda: disk.refused >= 3)
     assert any("could not be recorded before the stop" in line for line in said(caplog))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.disk import FULL, IO_ERROR, MALFORMED, READ_ONLY, Problem, begins, failing_disk
+from tests.faults.disk import FULL, IO_ERROR, MALFORMED, READ_ONLY, Problem, begins, failing_disk, records_an_attempt
 from tests.faults.work import check, counting, items, rows, with_table, worked_on
 from treadle_tui.engine import Engine, SqliteStateStore, StoreCorrupt, StoreError
 from treadle_tui.engine.store.sqlite import inspecting
@@ -205,7 +205,7 @@ async def test_an_engine_whose_file_turns_out_damaged_stops_and_says_so(tmp_path
     with failing_disk() as disk:
         async with SqliteStateStore.open(path) as store, Engine(store, counting()) as engine:
             await engine.submit("docs", items("a"))
-            disk.hits = lambda sql: sql.startswith("INSERT") and "treadle_attempts" in sql
+            disk.hits = records_an_attempt
             disk.problem = MALFORMED
             with pytest.raises(StoreCorrupt, match="is damaged"):
                 await asyncio.wait_for(engine.run_until_idle(), 10)

@@ -16,7 +16,8 @@ from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Recorded, Submitted, Work
 from treadle_tui.engine.store.rows import COMPLETED, NOT_READY, PENDING, READY, RUNNING
 from treadle_tui.engine.store.shape import StageShape
-from treadle_tui.engine.store.sqlite.rowwise import execute_rows, select_rows
+from treadle_tui.engine.store.sqlite.folding import FOLDED_OUTPUT
+from treadle_tui.engine.store.sqlite.rowwise import execute_rows, select_rows, update_rows
 from treadle_tui.engine.store.verbs.claiming import idempotency_key
 
 if TYPE_CHECKING:
@@ -28,24 +29,29 @@ _WORKFLOW_COMPLETED_KIND = KIND_NUMBER[ev.WorkflowCompleted]
 _COMPLETED_OUTCOME = OUTCOME_NUMBER["completed"]
 
 _ORDINARY = (
-    "SELECT v.column4 FROM (VALUES {rows}) v"
+    "SELECT v.column4, t.started_at FROM (VALUES {rows}) v"
     " JOIN treadle_tasks t ON t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
     " JOIN treadle_items i ON i.key = v.column1"
     f" WHERE t.fence = v.column3 AND t.worker = v.column5 AND t.state = {RUNNING} AND t.attempt = 1 AND t.phase = 0 AND t.extra = 0"
     " AND t.detail IS NULL AND i.flags = 0"
 )
-"""Of (item, stage, fence, place, worker) the places of ordinary first attempts that the worker still holds."""
+"""Of (item, stage, fence, place, worker) the ordinary first attempts that the worker still holds: place, and when its stage began."""
 _HAVE_ROWS = "SELECT v.column3 FROM (VALUES {rows}) v JOIN treadle_tasks t ON t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
 """Of (item, stage, place) the places of stages that have a row."""
 
 _KNOWN = "SELECT i.id, i.workflow FROM (VALUES {rows}) v JOIN treadle_items i ON i.id = v.column1"
 _ITEMS = "INSERT INTO treadle_items (key, id, workflow, data, priority, created_at, flags, open_stages) VALUES {rows}"
+_END = (
+    f"SET state = {COMPLETED}, is_open = 0, worker = NULL, due_at = NULL, interruptions = 0, out = 1, version = version + 1,"
+    " updated_at = {at}, completed_at = {at}, output = {output}"
+)
 _COMPLETE = (
-    f"UPDATE treadle_tasks AS t SET state = {COMPLETED}, is_open = 0, worker = NULL, due_at = NULL, interruptions = 0, out = 1,"
-    " version = version + 1, updated_at = v.column3, completed_at = v.column3"
+    f"UPDATE treadle_tasks AS t {_END.format(at='v.column3', output='v.column4')}"
     " FROM (VALUES {rows}) v WHERE t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
 )
+_COMPLETE_ONE = f"UPDATE treadle_tasks {_END.format(at='?3', output='?4')} WHERE item = ?1 AND stage = ?2 AND sub = 0"
 _COUNT_DOWN = "UPDATE treadle_items AS i SET open_stages = open_stages - v.column2 FROM (VALUES {rows}) v WHERE i.key = v.column1"
+_COUNT_DOWN_ONE = "UPDATE treadle_items SET open_stages = open_stages - ?2 WHERE key = ?1"
 _ATTEMPTS = "INSERT INTO treadle_attempts VALUES {rows}"
 _DEPENDENTS = (
     "INSERT INTO treadle_tasks (item, stage, sub, state, ready, attempt, is_open, open_deps, fence, version, out, updated_at,"
@@ -62,27 +68,32 @@ def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Co
     ready comes before it. One that is not claimed is ready.
     """
     unit.flush()
-    ordinary = _ordinary(unit, worker, batch, fingerprints)
-    left = [each for place, each in enumerate(batch) if place not in ordinary] if len(ordinary) < len(batch) else []
-    if not ordinary:
+    began = _ordinary(unit, worker, batch, fingerprints)
+    taken = [each for place, each in enumerate(batch) if place in began]
+    left = [each for place, each in enumerate(batch) if place not in began] if len(began) < len(batch) else []
+    if not taken:
         return Recorded((), left)
-    taken = [each for place, each in enumerate(batch) if place in ordinary] if left else batch
     stages = [unit.shapes[each.claim.workflow].by_id[each.claim.stage] for each in taken]
-    ended = [each.claim.key[:2] for each in taken]
-    open_stages = Counter(item for item, _ in ended)
+    open_stages = Counter(each.claim.key[0] for each in taken)
     unit.note_written()
     unit.forget_items(open_stages)
-    execute_rows(unit.connection, _COMPLETE, [(*key, unit.now) for key in ended])
-    execute_rows(unit.connection, _COUNT_DOWN, list(open_stages.items()))
-    execute_rows(
-        unit.connection,
-        _ATTEMPTS,
-        [
-            (*each.claim.key, 1, each.claim.started_at, unit.now, _COMPLETED_OUTCOME, unit.stored_output(each.result.output), None)
-            for each in taken
-        ],
-    )
+    folded = [_folded_output(each, began[place]) for place, each in enumerate(batch) if place in began]
+    ended = [(*each.claim.key[:2], unit.now, output) for each, output in zip(taken, folded, strict=True)]
+    update_rows(unit.connection, _COMPLETE, _COMPLETE_ONE, ended)
+    update_rows(unit.connection, _COUNT_DOWN, _COUNT_DOWN_ONE, list(open_stages.items()))
+    apart = [each for each, output in zip(taken, folded, strict=True) if output is None]
+    execute_rows(unit.connection, _ATTEMPTS, [_attempt(unit, each) for each in apart])
     return Recorded(_go_on(unit, worker, taken, stages, contenders), left)
+
+
+def _folded_output(each: Ended, began_at: int | None) -> bytes | None:
+    """The output, when its stage's row can tell all there is to tell of the attempt; see `folding`."""
+    output = each.result.output
+    return output if output is not None and len(output) <= FOLDED_OUTPUT and began_at == each.claim.started_at else None
+
+
+def _attempt(unit: SqliteUnit, each: Ended) -> tuple[object, ...]:
+    return (*each.claim.key, 1, each.claim.started_at, unit.now, _COMPLETED_OUTCOME, unit.stored_output(each.result.output), None)
 
 
 def submit(unit: SqliteUnit, workflow: int, batch: Sequence[tuple[str, bytes]], priority: int) -> Submitted:
@@ -113,8 +124,8 @@ def submit(unit: SqliteUnit, workflow: int, batch: Sequence[tuple[str, bytes]], 
     return Submitted(len(items), elsewhere)
 
 
-def _ordinary(unit: SqliteUnit, worker: int, batch: Sequence[Ended], fingerprints: Mapping[int, str]) -> set[int]:
-    """The places in the batch of what is the ordinary case."""
+def _ordinary(unit: SqliteUnit, worker: int, batch: Sequence[Ended], fingerprints: Mapping[int, str]) -> dict[int, int | None]:
+    """The places in the batch of what is the ordinary case → when its stage began."""
     held, dependents = [], []
     for place, each in enumerate(batch):
         claim = each.claim
@@ -125,8 +136,10 @@ def _ordinary(unit: SqliteUnit, worker: int, batch: Sequence[Ended], fingerprint
         item = claim.key[0]
         held.append((item, stage.id, claim.fence, place, worker))
         dependents += [(item, dependent, place) for dependent in stage.dependents]
-    places = {place for (place,) in select_rows(unit.connection, _ORDINARY, held)}
-    return places.difference(place for (place,) in select_rows(unit.connection, _HAVE_ROWS, dependents))
+    began: dict[int, int | None] = dict(select_rows(unit.connection, _ORDINARY, held))
+    for (place,) in select_rows(unit.connection, _HAVE_ROWS, dependents):
+        began.pop(place, None)
+    return began
 
 
 def _go_on(unit: SqliteUnit, worker: int, batch: Sequence[Ended], stages: Sequence[StageShape], contenders: Collection[int]) -> list[Claim]:

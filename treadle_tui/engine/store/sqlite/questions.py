@@ -30,6 +30,7 @@ from treadle_tui.engine.store.rows import (
 )
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, Question, Sql, item_from_row, shape_from_row, task_from_row, unpack
+from treadle_tui.engine.store.sqlite.folding import ATTEMPTS, IS_FOLDED
 from treadle_tui.engine.store.sqlite.lists import ListQuestions
 
 if TYPE_CHECKING:
@@ -41,10 +42,16 @@ EVENTS_AT_ONCE = 1000
 ITEMS_PER_RUN = 2
 """Items looked at for each run that is wanted: not every one of them has come to every stage."""
 
+NEWEST_BEGUN = (
+    "coalesce(nullif(max((SELECT coalesce(max(item), 0) FROM (SELECT item, attempt FROM treadle_events ORDER BY seq DESC LIMIT 1000)"
+    " WHERE attempt > 0), (SELECT coalesce(max(item), 0) FROM treadle_attempts)), 0), 9223372036854775807)"
+)
+"""No item behind this one is likely to have begun: a thousand that only wait need not be looked at."""
+
 _TASK = ", ".join(f"t.{column}" for column in TASK_COLUMNS) + ", t.detail"
 _ITEM = "i.key, i.id, i.workflow, i.data, i.priority, i.created_at, i.flags, i.open_stages"
 _STATUS = (
-    f"SELECT {_TASK}, a.output, b.data FROM treadle_items i JOIN treadle_tasks t ON t.item = i.key"
+    f"SELECT {_TASK}, coalesce(t.output, a.output), b.data FROM treadle_items i JOIN treadle_tasks t ON t.item = i.key"
     " LEFT JOIN treadle_attempts a ON a.item = t.item AND a.stage = t.stage AND a.sub = t.sub AND a.number = t.out"
     " LEFT JOIN treadle_blobs b ON typeof(a.output) = 'text' AND b.hash = a.output"
 )
@@ -154,9 +161,8 @@ class Questions(ListQuestions):
             return []
         task = task_from_row(tasks[-1])
         rows = yield (
-            "SELECT a.number, a.started_at, a.completed_at, a.outcome, a.detail, a.output, b.data FROM treadle_attempts a"
-            " LEFT JOIN treadle_blobs b ON typeof(a.output) = 'text' AND b.hash = a.output"
-            " WHERE a.item = ? AND a.stage = ? AND a.sub = ? ORDER BY a.number",
+            f"SELECT a.number, a.started_at, a.completed_at, a.outcome, a.detail, a.output, b.data FROM ({ATTEMPTS}) a"
+            " LEFT JOIN treadle_blobs b ON typeof(a.output) = 'text' AND b.hash = a.output ORDER BY a.number",
             task.key,
         )
         return views.with_running([_attempt(task, row) for row in rows], task)
@@ -242,14 +248,14 @@ class Questions(ListQuestions):
     def _run_rows(self, shape: WorkflowShape, limit: int, order: str) -> Question[list[views.RunRow]]:
         marks = ", ".join("?" * len(shape.stages))
         rows = yield (
-            f"WITH chosen AS (SELECT key FROM treadle_items WHERE workflow = ? AND key <= (SELECT max(item) FROM treadle_attempts)"
-            f" ORDER BY key {order} LIMIT ?)"
-            " SELECT t.item, t.stage, t.state, t.completed_at, t.extra, t.detail, a.number, a.started_at, a.completed_at,"
+            f"WITH chosen AS (SELECT key FROM treadle_items WHERE workflow = ? AND key <= {NEWEST_BEGUN} ORDER BY key {order} LIMIT ?)"
+            " SELECT t.item, t.stage, t.state, t.completed_at, t.extra, t.detail, coalesce(a.number, 1),"
+            " iif(a.number IS NULL, t.started_at, a.started_at), iif(a.number IS NULL, t.completed_at, a.completed_at),"
             " coalesce(instr(a.detail, ?), 0) FROM chosen c"
             f" JOIN treadle_tasks t ON t.item = c.key AND t.stage IN ({marks}) AND t.sub = 0"
             f" AND t.state IN ({COMPLETED}, {SKIPPED}, {FAILED}, {CANCELLED})"
-            " JOIN treadle_attempts a ON a.item = t.item AND a.stage = t.stage AND a.sub = 0"
-            f" ORDER BY t.item {order}, t.stage, a.number",
+            " LEFT JOIN treadle_attempts a ON a.item = t.item AND a.stage = t.stage AND a.sub = 0"
+            f" WHERE a.number IS NOT NULL OR t.{IS_FOLDED} ORDER BY t.item {order}, t.stage, a.number",
             (shape.id, limit * ITEMS_PER_RUN, views.SENT_BACK, *(stage.id for stage in shape.stages)),
         )
         return [views.RunRow._make((*row[:-1], bool(row[-1]))) for row in rows]

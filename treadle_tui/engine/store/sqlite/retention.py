@@ -102,7 +102,7 @@ class SqliteRetention(RetentionRows):
 
     def drop_outputs(self, item: int) -> None:
         self._unit.flush()
-        self._unit.note_written()
+        self._unit.unfold_item(item)
         big = "SELECT DISTINCT output FROM treadle_attempts WHERE item = ? AND typeof(output) = 'text'"
         digests = {row[0] for row in self._connection.execute(big, (item,))}
         self._connection.execute("UPDATE treadle_attempts SET output = NULL WHERE item = ? AND output IS NOT NULL", (item,))

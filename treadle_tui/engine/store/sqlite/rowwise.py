@@ -15,6 +15,9 @@ from typing import Any
 _SIZES = (256, 32, 4, 1)
 """Rows of one statement; few different ones, so that each is prepared once."""
 
+_WORTH_A_TABLE = 16
+"""Rows from which on a table in memory pays: it costs about 90 µs, and saves about 5 for each row."""
+
 
 @cache
 def _statement(template: str, columns: int, rows: int) -> str:
@@ -37,6 +40,14 @@ def execute_rows(connection: sqlite3.Connection, template: str, rows: Sequence[S
     """Execute `template`, its "{rows}" replaced by rows of values, until all rows are through."""
     for _ in _cursors(connection, template, rows):
         pass
+
+
+def update_rows(connection: sqlite3.Connection, template: str, one: str, rows: Sequence[Sequence[Any]]) -> None:
+    """As `execute_rows`, for a template that makes SQLite build a table in memory: for a few rows, `one` for each is quicker."""
+    if len(rows) < _WORTH_A_TABLE:
+        connection.executemany(one, rows)
+    else:
+        execute_rows(connection, template, rows)
 
 
 def select_rows(connection: sqlite3.Connection, template: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:

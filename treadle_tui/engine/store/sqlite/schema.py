@@ -264,12 +264,18 @@ def create_retention(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def fold_attempts(connection: sqlite3.Connection) -> None:
+    """Make room for an ordinary attempt's output in its task's row; see `folding`."""
+    connection.execute("ALTER TABLE treadle_tasks ADD COLUMN output ANY")
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("create tables", create_tables),
     ("index failures", index_failures),
     ("create review desk", create_review_desk),
     ("index what lists ask for", index_lists),
     ("create retention", create_retention),
+    ("fold ordinary attempts into their tasks", fold_attempts),
 )
 """Ordered and named; each is applied with its record in one transaction. Only ever append."""
 

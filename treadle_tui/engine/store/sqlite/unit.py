@@ -20,6 +20,7 @@ from treadle_tui.engine.store.rows import Attempt, Hold, Item, Row, StoredEvent,
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
 from treadle_tui.engine.store.sqlite.desk import SqliteDesk
+from treadle_tui.engine.store.sqlite.folding import ATTEMPT, ATTEMPTS, IS_FOLDED, UNFOLD, UNFOLD_ITEM, UNFOLD_SUBTASKS
 from treadle_tui.engine.store.sqlite.retention import SqliteRetention
 from treadle_tui.engine.store.sqlite.rowwise import execute_rows
 from treadle_tui.engine.store.statements import Guard
@@ -30,7 +31,7 @@ BIG_OUTPUT = 64 * 1024
 CACHED_ROWS = 10_000
 """Items, tasks and attempts kept between transactions; beyond that all are let go and read again when asked for."""
 
-_TASK_SELECT = f"SELECT {', '.join(TASK_COLUMNS)}, detail FROM treadle_tasks"
+_TASK_SELECT = f"SELECT {', '.join(TASK_COLUMNS)}, {IS_FOLDED}, detail FROM treadle_tasks"
 _TASK_WRITE = f"INSERT OR REPLACE INTO treadle_tasks ({', '.join(TASK_COLUMNS)}, detail) VALUES {{rows}}"
 _task_values = attrgetter(*TASK_COLUMNS)
 
@@ -47,7 +48,6 @@ _OUTPUTS_OF_SUBTASKS = (
 )
 _ITEM_SELECT = "SELECT key, id, workflow, data, priority, created_at, flags, open_stages FROM treadle_items"
 _ITEM_WRITE = "INSERT INTO treadle_items (key, id, workflow, data, priority, created_at, flags, open_stages) VALUES {rows}"
-_ATTEMPT_SELECT = "SELECT item, stage, sub, number, started_at, completed_at, outcome, output, detail FROM treadle_attempts"
 _ATTEMPT_WRITE = "INSERT OR REPLACE INTO treadle_attempts VALUES {rows}"
 _EVENT_WRITE = "INSERT INTO treadle_events VALUES {rows}"
 _COUNT_WRITE = "INSERT INTO treadle_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
@@ -101,6 +101,8 @@ class SqliteUnit(Unit):
         self._dirty: dict[int, Row] = {}
         self._new: dict[int, Row] = {}
         self._doomed: list[Row] = []
+        self._folded: set[TaskKey] = set()
+        """Of the tasks read, those whose row is also their first attempt's; see `folding`."""
         self._whole_items: set[int] = set()
         """Items whose every stage-level row is in `_tasks`."""
         self._last_item = 0
@@ -156,7 +158,7 @@ class SqliteUnit(Unit):
 
     def forget(self) -> None:
         """Let go of every cached row."""
-        for cache in (self._whole_items, self._items, self._item_keys, self._tasks, self._attempts, self._dirty, self._new):
+        for cache in (self._whole_items, self._items, self._item_keys, self._tasks, self._attempts, self._folded, self._dirty, self._new):
             cache.clear()
         self._doomed.clear()
         self.desk.forget()
@@ -207,6 +209,7 @@ class SqliteUnit(Unit):
     def flush(self) -> None:
         """Write changed rows, so that questions see them."""
         if self._doomed:
+            self._unfold([row.key for row in self._doomed if isinstance(row, Task)])
             self.connection.executemany(
                 "DELETE FROM treadle_tasks WHERE item = ? AND stage = ? AND sub = ?",
                 [row.key for row in self._doomed if isinstance(row, Task)],
@@ -231,6 +234,8 @@ class SqliteUnit(Unit):
                 items.append(row)
         if items:
             self._write_items(items)
+        if self._folded:
+            self._unfold([row[:3] for rows in (tasks, attempts) for row in rows])
         if tasks:
             execute_rows(self.connection, _TASK_WRITE, tasks)
         if attempts:
@@ -238,6 +243,13 @@ class SqliteUnit(Unit):
         # The verb that is under way may go on changing the rows it has announced: they are written once more at the end.
         self._dirty = {key: row for key, row in self._dirty.items() if key in self._edited}
         self._new.clear()
+
+    def _unfold(self, keys: Iterable[TaskKey]) -> None:
+        """Give the attempts that are kept in these tasks' rows rows of their own."""
+        folded = self._folded.intersection(keys)
+        for statement in UNFOLD:
+            self.connection.executemany(statement, sorted(folded))
+        self._folded -= folded
 
     def _write_items(self, items: list[Item]) -> None:
         new = [item for item in items if id(item) in self._new]
@@ -310,7 +322,7 @@ class SqliteUnit(Unit):
         self.load_bare_items(keys)
         for marks, part in _parts([key for key in keys if key not in self._whole_items]):
             for row in self.connection.execute(f"{_TASK_SELECT} WHERE item IN ({marks}) AND sub = 0", part).fetchall():
-                self._tasks.setdefault((row[0], row[1], 0), task_from_row(row))
+                self._tasks.setdefault((row[0], row[1], 0), self._task_from_row(row))
             self._whole_items.update(part)
 
     def load_bare_items(self, keys: Collection[int]) -> None:
@@ -398,6 +410,12 @@ class SqliteUnit(Unit):
                 (digest,),
             )
 
+    def unfold_item(self, item: int) -> None:
+        """Give every attempt of an item, flushed before, a row of its own."""
+        for statement in UNFOLD_ITEM:
+            self._execute(statement, (item,))
+        self._folded = {key for key in self._folded if key[0] != item}
+
     def forget_attempts(self, items: Collection[int]) -> None:
         """Let go of the cached attempts of these items: they have been changed in the database."""
         for key in [key for key in self._attempts if key[0] in items]:
@@ -428,13 +446,19 @@ class SqliteUnit(Unit):
         elif found is None:
             row = self.connection.execute(f"{_TASK_SELECT} WHERE item = ? AND stage = ? AND sub = ?", (item, stage, sub)).fetchone()
             if row is not None:
-                found = self._tasks[item, stage, sub] = task_from_row(row)
+                found = self._tasks[item, stage, sub] = self._task_from_row(row)
         return found
+
+    def _task_from_row(self, row: Sequence[Any]) -> Task:
+        task = task_from_row(row)
+        if row[-2]:
+            self._folded.add(task.key)
+        return task
 
     def _read_stages(self, item: int) -> None:
         """Every stage of the item that has a row; what is not among them then has none."""
         for row in self.connection.execute(f"{_TASK_SELECT} WHERE item = ? AND sub = 0", (item,)).fetchall():
-            self._tasks.setdefault((row[0], row[1], 0), task_from_row(row))
+            self._tasks.setdefault((row[0], row[1], 0), self._task_from_row(row))
         self._whole_items.add(item)
 
     def insert_task(self, task: Task) -> None:
@@ -468,6 +492,8 @@ class SqliteUnit(Unit):
 
     def delete_subtasks(self, item: int, stage: int) -> None:
         self.flush()
+        for statement in UNFOLD_SUBTASKS:
+            self._execute(statement, (item, stage))
         self._execute("DELETE FROM treadle_tasks WHERE item = ? AND stage = ? AND sub > 0", (item, stage))
         for key in [key for key in self._tasks if key[0] == item and key[1] == stage and key[2]]:
             del self._tasks[key]
@@ -481,7 +507,7 @@ class SqliteUnit(Unit):
             key = row[0], row[1], row[2]
             task = self._tasks.get(key)
             if task is None:
-                task = self._tasks[key] = task_from_row(row)
+                task = self._tasks[key] = self._task_from_row(row)
             found.append(task)
         return found
 
@@ -501,17 +527,13 @@ class SqliteUnit(Unit):
     def attempt(self, item: int, stage: int, sub: int, number: int) -> Attempt | None:
         found = self._attempts.get((item, stage, sub, number))
         if found is None:
-            row = self.connection.execute(
-                f"{_ATTEMPT_SELECT} WHERE item = ? AND stage = ? AND sub = ? AND number = ?", (item, stage, sub, number)
-            ).fetchone()
+            row = self.connection.execute(ATTEMPT, (item, stage, sub, number)).fetchone()
             found = None if row is None else self._attempt_from_row(row)
         return found
 
     def attempts(self, item: int, stage: int, sub: int) -> list[Attempt]:
         self.flush()
-        rows = self.connection.execute(
-            f"{_ATTEMPT_SELECT} WHERE item = ? AND stage = ? AND sub = ? ORDER BY number", (item, stage, sub)
-        ).fetchall()
+        rows = self.connection.execute(ATTEMPTS, (item, stage, sub)).fetchall()
         return [self._attempts.get((row[0], row[1], row[2], row[3])) or self._attempt_from_row(row) for row in rows]
 
     def _attempt_from_row(self, row: Sequence[Any]) -> Attempt:
@@ -519,6 +541,8 @@ class SqliteUnit(Unit):
         attempt.started_at, attempt.completed_at, attempt.outcome = row[4], row[5], row[6]
         attempt.output = self._read_blob(row[7]) if isinstance(row[7], str) else row[7]
         attempt.raw_detail = row[8]
+        if row[9]:
+            self._folded.add((row[0], row[1], row[2]))
         self._attempts[attempt.key] = attempt
         return attempt
 
