@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Columns a layer may take; where the screen is narrower the tree is shown.
 MOST_WIDTH = 156
+#: With wide boxes the picture takes so many columns at most.
+WIDE_MOST = 76
 _HERE = (StageState.AWAITING_REVIEW, StageState.FAILED, StageState.RUNNING, StageState.RETRY_WAIT)
 
 Dependencies = Mapping[str, Sequence[str]]
@@ -87,4 +89,9 @@ class GraphDesk:
 
 
 def _draw(dependencies: Dependencies) -> GraphPicture:
-    return GraphPicture(lay_out(dependencies, box_widths(list(dependencies)), MOST_WIDTH))
+    """With wide boxes where even a narrow terminal has room for them; else as many side by side as can be."""
+    stages = list(dependencies)
+    wide = lay_out(dependencies, box_widths(stages, is_wide=True), MOST_WIDTH)
+    if wide.width <= WIDE_MOST:
+        return GraphPicture(wide)
+    return GraphPicture(lay_out(dependencies, box_widths(stages), MOST_WIDTH))

@@ -163,7 +163,7 @@ def test_a_box_shows_its_mark_and_the_cursor_and_cuts_what_is_too_long() -> None
 
     lines = ["".join(span.text for span in picture.line(y, lambda stage: facts, "a very long name of a stage")) for y in range(3)]
 
-    assert lines == ["┏━ a very … held ┓", "┃ ✓ 300k ◆ 12345…┃", "┗━━━━━━━━━━━━━━━━┛"]
+    assert lines == ["┏━ a very … held ┓", "┃ ✓ 300k…        ┃", "┗━━━━━━━━━━━━━━━━┛"]
 
 
 def test_a_click_finds_its_box() -> None:

@@ -88,18 +88,30 @@ def test_a_stage_has_durations_and_rates() -> None:
     ]
 
 
-@pytest.mark.parametrize("width", [60, 80, 160])
-def test_rows_stand_below_their_head(width: int) -> None:
+@pytest.mark.parametrize("width", [55, 76, 160])
+def test_rows_stand_below_their_head_and_fit(width: int) -> None:
+    """55: what a terminal of 60 columns has for them."""
     head = stage_head(width)
     assert {sum(len(span.text) for span in spans) for _, spans in stage_rows(FACTS, width)} == {len(head)}
+    assert len(head) <= width
+    assert reviewer_head(width).index("  reasons") <= width - len("  reasons")
+
+
+@pytest.mark.parametrize("width", [55, 76, 160])
+def test_a_long_name_does_not_touch_its_numbers(width: int) -> None:
+    facts = StatisticsFacts("papers", {"a stage with a name that is too long": StageStatistics(runs=1000)})
+    ((_, (name, numbers)),) = stage_rows(facts, width)
+
+    assert name.text.endswith("…")
+    assert numbers.text.startswith(" ")
 
 
 def test_a_reviewer_has_decisions_seconds_and_reasons_and_undone_ones_do_not_count() -> None:
-    assert texts(reviewer_rows(FACTS)) == [
+    assert texts(reviewer_rows(FACTS, 120)) == [
         ["ana", "3", "67", "%", "33", "%", "0", "%", "4.0", "s", "too", "old", "×1"],
         ["ben␛[2J", "1", "0", "%", "100", "%", "0", "%", "–"],
     ]
-    assert reviewer_head().split()[0] == "reviewer"
+    assert reviewer_head(120).split()[0] == "reviewer"
 
 
 def test_shares_and_seconds_are_short() -> None:

@@ -139,6 +139,25 @@ async def test_a_fan_out_opens_into_its_subtasks_and_closes_again() -> None:
         assert app.board.line_count == 2
 
 
+@pytest.mark.parametrize("key", ["right", "enter"])
+async def test_a_fan_out_at_the_edge_comes_into_sight_with_its_subtasks(key: str) -> None:
+    app = GridApp([row(number, FAN_OUT) for number in range(30)])
+
+    async with app.run_test(size=(80, 12)) as pilot:
+        await pilot.press("tab", "pagedown")
+        await pilot.pause()
+        item = app.board.cursor
+        assert line_with(app, "▌") == screen_lines(app)[-1]
+
+        await pilot.press(key)
+        await pilot.pause()
+
+        shown = screen_lines(app)
+        assert [line.split()[1] for line in shown[-3:]] == ["small", "large", "huge"]
+        assert app.board.cursor == item
+        assert shown[-4].startswith("▌")
+
+
 async def test_all_fan_outs_open_at_once() -> None:
     app = GridApp([row(0, FAN_OUT), row(1, FAN_OUT)])
 

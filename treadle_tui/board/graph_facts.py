@@ -20,8 +20,8 @@ from treadle_tui.board.tally import Tally
 from treadle_tui.board.time_text import age, took
 from treadle_tui.engine.states import StageState, StageStatus
 
-#: Widths of boxes: room for the counts of three states, and for most names.
-_BOX_LEAST, _BOX_MOST = 20, 30
+#: Widths of boxes: room for the counts of three states, or of five; and for most names.
+_BOX_LEAST, _BOX_WIDE, _BOX_MOST = 20, 28, 30
 HELD = "‖ held"
 HELD_FOR_SOME = "‖ if"
 
@@ -79,6 +79,7 @@ def _way(status: StageStatus | None, now: datetime, mark: str) -> BoxFacts:
     return BoxFacts((Span(state_text(status.state, status.attempt) + fan_out, tone), Span(f"  {since}", Tone.MUTED)), tone, mark)
 
 
-def box_widths(stages: list[str]) -> dict[str, int]:
+def box_widths(stages: list[str], *, is_wide: bool = False) -> dict[str, int]:
     """How wide each stage's box is: it does not change with what stands in it, so that nothing jumps."""
-    return {stage: max(_BOX_LEAST, min(_BOX_MOST, width_of(safe_line(stage)) + 5)) for stage in stages}
+    least = _BOX_WIDE if is_wide else _BOX_LEAST
+    return {stage: max(least, min(_BOX_MOST, width_of(safe_line(stage)) + 5)) for stage in stages}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from treadle_tui.board.graph_layout import Layout, Place
 from treadle_tui.board.outline import Span, Tone
@@ -182,17 +183,14 @@ class GraphPicture:
 
 
 def fitted(spans: Sequence[Span], width: int) -> list[Span]:
-    """The spans behind a blank, in exactly so many cells."""
-    found: list[Span] = [Span(" ")]
+    """The spans behind a blank, in exactly so many cells: what does not fit as a whole is left out, not cut in two."""
     room = width - 1
-    for text, tone in spans:
-        if width_of(text) > room:
-            text = shorten(text, room) if room > 1 else ELLIPSIS[:room]
-        found.append(Span(text, tone))
-        room -= width_of(text)
-        if room <= 0:
-            break
-    return [*found, Span(" " * room)]
+    shown = [*spans[:-1], Span(spans[-1].text.rstrip(), spans[-1].tone)] if spans else []
+    ends = list(accumulate(width_of(span.text) for span in shown))
+    if ends and ends[-1] > room:
+        count = sum(end + width_of(ELLIPSIS) <= room for end in ends)
+        shown = [*shown[:count], Span(ELLIPSIS, Tone.MUTED)] if count else [Span(shorten(shown[0].text, room), shown[0].tone)]
+    return [Span(" "), *shown, Span(" " * (room - sum(width_of(span.text) for span in shown)))]
 
 
 def _assign_rows(bars: Sequence[Place]) -> dict[int, int]:

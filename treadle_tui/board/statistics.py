@@ -15,8 +15,14 @@ from treadle_tui.engine.desk import DecisionRecord, reviewer_statistics
 from treadle_tui.engine.review import Approve
 from treadle_tui.engine.status import StageStatistics, duration_words
 
-_NAME_MOST = 28
+#: Cells of a stage's name, and of a reviewer's where there is room; and for reasons at least.
+_NAME_LEAST, _NAME_MOST, _PERSON_MOST, _REASONS_LEAST = 9, 28, 18, 12
 _DASH = "–"
+#: Heads and widths of columns. The narrow ones fit into a terminal of 60 columns.
+_WIDE = ("runs", "p50", "p95", "retried", "failed", "rejected", "decided in"), (7, 9, 9, 9, 8, 10, 12)
+_NARROW = ("runs", "p50", "p95", "retr", "fail", "rej", "decided"), (6, 7, 7, 6, 6, 6, 8)
+_PEOPLE = ("decisions", "approved", "rejected", "changes", "median"), (10, 10, 10, 9, 9)
+_PEOPLE_NARROW = ("all", "appr", "rej", "chg", "median"), (5, 6, 6, 6, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +40,14 @@ class StatisticsFacts:
 
 def stage_head(width: int) -> str:
     """The names of the columns of the stages' table."""
-    return _stage_row("stage", "runs", "p50", "p95", "retried", "failed", "rejected", "decided in", width)
+    return _stage_row("stage", _columns(width)[0], width)
 
 
 def stage_rows(facts: StatisticsFacts, width: int) -> list[tuple[str, tuple[Span, ...]]]:
     """A row per stage, with its name."""
     rows: list[tuple[str, tuple[Span, ...]]] = []
     for stage, found in facts.stages.items():
-        text = _stage_row(
-            safe_line(stage),
+        cells = (
             f"{found.runs:,}" if found.runs else _DASH,
             seconds_words(found.p50_seconds),
             seconds_words(found.p95_seconds),
@@ -50,42 +55,62 @@ def stage_rows(facts: StatisticsFacts, width: int) -> list[tuple[str, tuple[Span
             share(found.failures, found.runs),
             share(found.rejections, found.reviews),
             seconds_words(found.review_p50_seconds),
-            width,
         )
+        text = _stage_row(safe_line(stage), cells, width)
         name_cells = _name_cells(width)
         rows.append((stage, (Span(text[:name_cells], Tone.HEADING), Span(text[name_cells:], Tone.PLAIN if found.runs else Tone.MUTED))))
     return rows
 
 
+def _columns(width: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Heads and widths of the columns behind the name: where there is little room, shorter words rather than fewer."""
+    if width >= _NAME_LEAST + sum(_WIDE[1]):
+        return _WIDE
+    return _NARROW
+
+
 def _name_cells(width: int) -> int:
-    return max(10, min(_NAME_MOST, width - 66))
+    return max(_NAME_LEAST, min(_NAME_MOST, width - sum(_columns(width)[1])))
 
 
-def _stage_row(name: str, *cells_and_width: str | int) -> str:
-    *cells, width = cells_and_width
-    name_cells = _name_cells(int(width))
-    runs, p50, p95, retried, failed, rejected, decided = map(str, cells)
-    return f"{fit(name, name_cells)}{runs:>7}{p50:>9}{p95:>9}{retried:>9}{failed:>8}{rejected:>10}{decided:>12}"
+def _stage_row(name: str, cells: Sequence[str], width: int) -> str:
+    columns = zip(cells, _columns(width)[1], strict=True)
+    return fit(name, _name_cells(width)) + "".join(f"{cell:>{room}}" for cell, room in columns)
 
 
-def reviewer_head() -> str:
+def reviewer_head(width: int) -> str:
     """The names of the columns of the reviewers' table."""
-    return f"{'reviewer':<18}{'decisions':>10}{'approved':>10}{'rejected':>10}{'changes':>9}{'median':>9}  reasons"
+    heads, rooms = _people_columns(width)
+    named = "".join(f"{head:>{room}}" for head, room in zip(heads, rooms, strict=True))
+    return f"{'reviewer':<{_person_cells(width)}}{named}  reasons"
 
 
-def reviewer_rows(facts: StatisticsFacts) -> list[tuple[str, tuple[Span, ...]]]:
+def reviewer_rows(facts: StatisticsFacts, width: int) -> list[tuple[str, tuple[Span, ...]]]:
     """A row per person, with the name; busiest first."""
     rows: list[tuple[str, tuple[Span, ...]]] = []
     for each in reviewer_statistics(facts.decisions):
         rejected, changes = each.verbs.get("reject", 0), each.verbs.get("request_changes", 0)
-        numbers = (
-            f"{each.decisions:>10,}{share(each.decisions - rejected - changes, each.decisions):>10}{share(rejected, each.decisions):>10}"
-            f"{share(changes, each.decisions):>9}{seconds_words(each.median_seconds):>9}"
+        cells = (
+            f"{each.decisions:,}",
+            share(each.decisions - rejected - changes, each.decisions),
+            share(rejected, each.decisions),
+            share(changes, each.decisions),
+            seconds_words(each.median_seconds),
         )
+        numbers = "".join(f"{cell:>{room}}" for cell, room in zip(cells, _people_columns(width)[1], strict=True))
         reasons = ", ".join(f"{safe_line(reason)} ×{count}" for reason, count in list(each.reasons.items())[:3])
         name = each.reviewer or "somebody"
-        rows.append((name, (Span(fit(safe_line(name), 18), Tone.HEADING), Span(numbers), Span(f"  {reasons}", Tone.MUTED))))
+        person = fit(safe_line(name), _person_cells(width))
+        rows.append((name, (Span(person, Tone.HEADING), Span(numbers), Span(f"  {reasons}", Tone.MUTED))))
     return rows
+
+
+def _people_columns(width: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    return _PEOPLE if width >= _REASONS_LEAST + _PERSON_MOST + sum(_PEOPLE[1]) else _PEOPLE_NARROW
+
+
+def _person_cells(width: int) -> int:
+    return _PERSON_MOST if width >= _REASONS_LEAST + _PERSON_MOST + sum(_people_columns(width)[1]) else _NAME_LEAST
 
 
 def sampled_words(facts: StatisticsFacts) -> list[str]:

@@ -85,8 +85,8 @@ class StatisticsScreen(WorkflowScreen):
         stages, people = self.query_one("#stages", PickList), self.query_one("#people", PickList)
         width = (stages.size.width or self.size.width - 4) - 2
         stages.show([PickRow(stage, spans) for stage, spans in stage_rows(facts, width)], title=stage_head(width))
-        found = reviewer_rows(facts)
-        people.show([PickRow(name, spans) for name, spans in found], title=reviewer_head() if found else "Reviewers")
+        found = reviewer_rows(facts, width)
+        people.show([PickRow(name, spans) for name, spans in found], title=reviewer_head(width) if found else "Reviewers")
 
     def _show_sampled(self, lines: list[str]) -> None:
         sampled = self.query_one("#sampled", SpanText)

@@ -254,6 +254,7 @@ class BoardGrid(GridView, can_focus=True):
         if not self.board.open(item_id, stage):
             return False
         self._fan_outs_have_changed()
+        self.scroll_to_children()
         return True
 
     def _fan_outs_have_changed(self) -> None:

@@ -144,6 +144,17 @@ class GridView(ScrollView):
             self.scroll_to(y=line - height + 1, animate=False, force=True)
         self._show_cursor_column()
 
+    def scroll_to_children(self) -> None:
+        """Bring the subtasks under the cursor's item onto the screen, as many as there is room for below the item."""
+        key = self.board.cursor
+        if key is None:
+            return
+        first = self.board.expansions.line_of(self.board.cursor_index)
+        last = first + sum(fan_out.count for fan_out in self.board.expansions.of_item(key.item_id))
+        top = min(first, last - self._line_height() + 1)
+        if self._first_line() < top:
+            self.scroll_to(y=top, animate=False, force=True)
+
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
         painter = self._drawn_by()
