@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from treadle_tui.board.board import Board
-from treadle_tui.board.tally import Counts
+from treadle_tui.board.tally import Counts, tally
 from treadle_tui.board.view import Changes, Question
 from treadle_tui.engine import Engine, FanOut, MemoryStateStore, NeedsReview, StageState, StoreError, Workflow
 from treadle_tui.event_feed import COUNT_SECONDS, EventFeed, Listeners
@@ -62,7 +62,10 @@ class Told:
     @property
     def listeners(self) -> Listeners:
         return Listeners(
-            self.changes.append, lambda counts, waiting: self.totals.append((counts, waiting)), self.items.append, self.trouble.append
+            self.changes.append,
+            lambda counts, waiting: self.totals.append((counts, tally(counts, subtasks=waiting).waiting)),
+            self.items.append,
+            self.trouble.append,
         )
 
 

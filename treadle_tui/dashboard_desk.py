@@ -38,7 +38,7 @@ class DashboardDesk:
         return DashboardFacts(
             now=now,
             workflow=workflow,
-            tally=tally(counts, workflow),
+            tally=tally(counts, workflow, await store.waiting_subtasks()),
             stages=names.get(workflow, []),
             dependencies=dependencies,
             throughput=throughput,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from treadle_tui.board.board import Board
 from treadle_tui.board.listing import Listing
-from treadle_tui.board.tally import Counts, tally
+from treadle_tui.board.tally import Counts, WaitingSubtasks, tally
 from treadle_tui.board.view import Changes, Question
 from treadle_tui.engine.clock import SystemClock, to_ms
 from treadle_tui.engine.errors import TreadleError
@@ -65,8 +65,8 @@ class Listeners:
 
     on_changes: Callable[[Changes], None]
     """The board has changed."""
-    on_totals: Callable[[Counts, int], None]
-    """Newer totals, and how many reviews wait."""
+    on_totals: Callable[[Counts, WaitingSubtasks], None]
+    """Newer totals, and the subtasks that wait for a person."""
     on_items: Callable[[set[str] | None], None]
     """Something happened to these items; None: to any."""
     on_trouble: Callable[[str], None]
@@ -311,13 +311,22 @@ class EventFeed:
             self._totals_due.clear()
             began = time.monotonic()
             try:
-                self._tell.on_totals(await self._store.counts(), await self._store.waiting_count())
+                self._tell.on_totals(await self._store.counts(), await self._store.waiting_subtasks())
+                await self._read_holds()
                 self._recovered()
             except TreadleError as error:
                 self._totals_due.set()
                 await self._wait_out(error)
                 continue
             await self._sleep_after(time.monotonic() - began, COUNT_SECONDS)
+
+    async def _read_holds(self) -> None:
+        """Which stages are held: their cells are drawn otherwise."""
+        workflow = self._board.question.workflow
+        held = frozenset(await self._store.held_stages(workflow)) if workflow else frozenset()
+        if held != self._board.held and workflow == self._board.question.workflow:
+            self._board.held = held
+            self._tell.on_changes(Changes(is_rearranged=True))
 
     # trouble --------------------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from treadle_tui.board.board import Board
 from treadle_tui.board.cell_text import CellShows
-from treadle_tui.board.tally import Counts, tally
+from treadle_tui.board.tally import Counts, WaitingSubtasks, tally
 from treadle_tui.board.view import Question as BoardQuestion
 from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.status import ItemRow
@@ -29,6 +29,7 @@ class FirstPage(NamedTuple):
 
     board: Board
     counts: Counts
+    waiting_subtasks: WaitingSubtasks
     workflow: str
     seq: int
     """The last event that is in it."""
@@ -37,6 +38,7 @@ class FirstPage(NamedTuple):
 class _Rows(NamedTuple):
     stages: list[str]
     counts: Counts
+    waiting_subtasks: WaitingSubtasks
     workflow: str
     seq: int
     place: int
@@ -67,13 +69,14 @@ def read_first_page(db: Path, view: RememberedView, height: int) -> FirstPage | 
     board.land(BoardQuestion(workflow=found.workflow), found.stages, None, total, found.place, found.rows)
     if view.cursor_stage in board.stages:
         board.cursor_stage = view.cursor_stage
-    return FirstPage(board, found.counts, found.workflow, found.seq)
+    return FirstPage(board, found.counts, found.waiting_subtasks, found.workflow, found.seq)
 
 
 def _first_rows(file: Questions, view: RememberedView, size: int) -> Question[_Rows | None]:
     seq = yield from file.last_seq()
     names = yield from file.stage_names()
     counts = yield from file.counts()
+    subtasks = yield from file.waiting_subtasks()
     with_items = [name for name in names if tally(counts, name).items]
     workflow = view.workflow if view.workflow in with_items else next(iter(with_items), "")
     if not workflow:
@@ -81,4 +84,4 @@ def _first_rows(file: Questions, view: RememberedView, size: int) -> Question[_R
     kept = (yield from file.rows([view.cursor_item])) if view.cursor_item else []
     place = (yield from file.place_of(kept[0].key, workflow)) if kept and kept[0].workflow == workflow else 0
     rows = yield from file.page(workflow=workflow, offset=place // size * size, limit=size)
-    return _Rows(names[workflow], counts, workflow, seq, place, rows) if place % size < len(rows) else None
+    return _Rows(names[workflow], counts, subtasks, workflow, seq, place, rows) if place % size < len(rows) else None

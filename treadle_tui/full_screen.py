@@ -191,7 +191,7 @@ class TreadleApp(App[int]):
 
         await self.board_screen.show_board(page.board)
         self.board_screen.show_first_rows()
-        self.main_screens.state(workflow=page.workflow, tally=tally(page.counts, page.workflow))
+        self.main_screens.state(workflow=page.workflow, tally=tally(page.counts, page.workflow, page.waiting_subtasks))
         await self._next_frame()
 
     async def _next_frame(self) -> None:

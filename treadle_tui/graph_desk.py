@@ -38,8 +38,9 @@ class GraphDesk:
         """The workflow shown on the board."""
         workflow = self._bench.workflow_shown
         picture, tree = await self._picture(workflow)
-        counts, holds = await asyncio.gather(self._bench.store.counts(), self._bench.store.held_stages(workflow))
-        return GraphFacts(self._bench.now(), workflow, picture, tree, tally(counts, workflow), holds)
+        store = self._bench.store
+        counts, subtasks, holds = await asyncio.gather(store.counts(), store.waiting_subtasks(), store.held_stages(workflow))
+        return GraphFacts(self._bench.now(), workflow, picture, tree, tally(counts, workflow, subtasks), holds)
 
     async def way_of(self, item_id: str) -> GraphFacts | None:
         """The way of one item; None when it is gone."""

@@ -12,7 +12,7 @@ from treadle_tui.board.board import Board
 from treadle_tui.board.cell_text import CellShows
 from treadle_tui.board.expansion import LineKey
 from treadle_tui.board.standing import Attachment, Phase, Standing
-from treadle_tui.board.tally import Counts, tally
+from treadle_tui.board.tally import Counts, WaitingSubtasks, tally
 from treadle_tui.board.view import CellRef, Changes, Question
 from treadle_tui.board.workflow_choice import WorkflowChoices
 from treadle_tui.board_desk import BoardDesk
@@ -56,6 +56,8 @@ class Workbench:
         self._found = WorkflowChoices()
         self._workflows: dict[str, Workflow] = {}
         self._counts: Counts = {}
+        self.waiting_subtasks: WaitingSubtasks = {}
+        """Subtasks that wait for a person, as they were counted last."""
         self._adding: set[asyncio.Task[str]] = set()
         self._page = page
         self._asked_for = ""
@@ -112,7 +114,10 @@ class Workbench:
     def inbox_changed(self) -> None:
         """The outbox holds something else: the header counts it, and the board goes on past what is decided."""
         held = self.reviews.deciding.outbox.held
-        self.board.decided = {(entry.key.item_id, entry.key.stage, entry.key.subtask) for entry in held}
+        decided = {(entry.key.item_id, entry.key.stage, entry.key.subtask) for entry in held}
+        if decided != self.board.decided:
+            self.board.decided = decided
+            self._show_changes(Changes(is_rearranged=True))
         self._app.main_screens.state(outbox=len(held))
 
     def subject_ready(self, key: ReviewKey) -> None:
@@ -324,9 +329,10 @@ class Workbench:
         if self.board.line(0).row is not None or not self.board.line_count:
             self._app.call_after_refresh(self.host.begin_work)  # its imports would hold up the drawing
 
-    def _show_totals(self, counts: Counts, waiting: int) -> None:
-        self._counts = counts
-        shown = tally(counts, self.board.question.workflow)
+    def _show_totals(self, counts: Counts, subtasks: WaitingSubtasks) -> None:
+        self._counts, self.waiting_subtasks = counts, subtasks
+        shown = tally(counts, self.board.question.workflow, subtasks)
+        waiting = tally(counts, subtasks=subtasks).waiting
         self._app.main_screens.state(tally=shown, waiting=waiting)
         self._app.show_title(waiting)
         self.board_screen.show_tally(shown)

@@ -67,3 +67,15 @@ def test_totals_are_added_up_by_state_and_by_stage() -> None:
     assert papers.is_running
     assert everything.by_state[StageState.COMPLETED] == 12
     assert tally(counts, "nobody").items == 0
+
+
+def test_subtasks_that_wait_are_counted_with_the_stages_that_do() -> None:
+    """Their stage runs: without them the totals would say less than the list of reviews shows."""
+    counts = {"papers": {"judge": {StageState.AWAITING_REVIEW: 2, StageState.RUNNING: 3}, "parts": {StageState.RUNNING: 1}}}
+    found = tally(counts, "papers", {"papers": {"parts": 4}, "photos": {"parts": 9}})
+
+    assert found.needs_person("parts") == [(StageState.AWAITING_REVIEW, 4)]
+    assert found.of_stage("parts") == {StageState.AWAITING_REVIEW: 4, StageState.RUNNING: 1}
+    assert found.in_order() == [(StageState.AWAITING_REVIEW, 6), (StageState.RUNNING, 4)]
+    assert found.waiting == 6
+    assert found.items == 5

@@ -163,6 +163,7 @@ async def test_the_past_is_what_folding_the_events_gives_at_every_event(store: A
         if isinstance(event, ev.ItemAdded):
             alive.add(event.item_id)
         rows = await store.page_at(event.seq, workflow="papers")
+        assert await store.rows_at(event.seq, sorted(alive)) == rows
 
         assert {row.item_id for row in rows} == alive
         assert await store.item_count_at(event.seq, "papers") == len(alive)
@@ -196,6 +197,8 @@ async def test_items_that_came_later_are_not_in_the_past_and_pages_are_cut(store
     await engine.delete_item("item 3")
     assert await store.item_count_at(moment) == 8
     assert await store.page_at(moment, workflow="photos") == []
+    assert [row.item_id for row in await store.rows_at(moment, ["late", "item 5", "item 3", "item 1"])] == ["item 1", "item 5"]
+    assert await store.rows_at(moment, []) == []
 
 
 async def test_a_moment_is_found_by_its_time(store: Any, start: Start, clock: ManualClock):

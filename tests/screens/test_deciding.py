@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.screens.driving import running
+from tests.screens.driving import Gate, running
 from tests.screens.papers import WAITING, Paper, papers
+from treadle_tui.cli.settings import Settings
+from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.engine import Accepted, Approve, FanOut, NeedsReview, ReviewData, ReviewField, ReviewPolicy, Uncertain, Workflow
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.item_screen import ItemScreen
@@ -266,3 +268,30 @@ async def test_secret_fields_are_masked_in_reviews_and_items() -> None:
         await ui.press("L", "L")
         await ui.seen("•••")
         assert "hunter2" not in ui.text
+
+
+async def test_a_cell_that_is_decided_shows_it_until_the_decision_is_sent() -> None:
+    held = LoadedSettings(Settings(undo_seconds=60.0))
+    async with running(papers(), items=[Paper("one"), Paper("two")], settings=held) as ui:
+        await ui.counts(WAITING, 2)
+        await ui.press("]", "a")
+        await ui.until(lambda: "◇ ?" in ui.line("one"))
+        assert WAITING in ui.line("two")
+
+        await ui.press("u")
+        await ui.counts(WAITING, 2)
+        assert "◇" not in ui.text
+
+
+async def test_cells_of_a_held_stage_say_so() -> None:
+    gate = Gate()
+    async with running(papers(gate), items=[Paper("one")]) as ui:
+        await ui.seen("▸ R")
+        await ui.bench.host.call(lambda engine: engine.pause_stage("papers", "publish"))
+        await ui.seen("publish ‖", "‖ P")
+        assert ui.line(" one").split()[-6:] == ["·", "P", "‖", "P", "·", "P"]
+
+        await ui.bench.host.call(lambda engine: engine.resume_stage("papers", "publish"))
+        await ui.gone("‖")
+        gate.open()
+        await ui.seen(WAITING)

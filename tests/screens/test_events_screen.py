@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.screens.driving import Driver, Gate, running
 from tests.screens.papers import WAITING, Paper, papers
+from treadle_tui import past_desk
 from treadle_tui.engine import Reject, Workflow
+from treadle_tui.past_desk import PastDesk
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.events_screen import EventFilterInput, EventsScreen
 from treadle_tui.screens.item_screen import ItemScreen
@@ -186,6 +190,36 @@ async def test_the_board_is_shown_as_it_was_and_steps_through_the_log() -> None:
         await ui.shows(EventsScreen)
         await ui.press("2")
         await ui.seen("◆ 1 waiting")
+
+
+async def test_the_past_has_its_own_totals_above_the_columns() -> None:
+    async with running(papers(), items=[Paper("one"), Paper("two")], size=(110, 30)) as ui:
+        await ui.counts(WAITING, 2)
+        await past(ui)
+        await ui.seen("2 items")
+        await ui.until(lambda: "◆2" in ui.line("2 items"))
+        while "+ added  one" not in ui.text:
+            await ui.press("less_than_sign")
+            await ui.pilot.pause(0.02)
+        await ui.until(lambda: "1 item " in ui.text and "◆" not in ui.line("1 item "))
+        for _ in range(3):
+            await ui.press("right_curly_bracket")
+        await ui.until(lambda: "2 items" in ui.text and "◆2" in ui.line("2 items"))
+
+
+async def test_totals_of_the_past_are_those_counted_anew_at_every_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are told from the moment before, by what has changed since."""
+    async with running(papers(), items=[Paper("one"), Paper("two")], size=(110, 30)) as ui:
+        await ui.seen(WAITING)
+        desk, last = PastDesk(ui.bench, "papers"), await ui.bench.store.last_seq()
+        for seq in [*range(1, last + 1), last // 2, 1, last]:
+            stepped = await desk.tally(seq)
+            assert stepped == await PastDesk(ui.bench, "papers").tally(seq), seq
+            assert stepped is not None
+            assert stepped.items == await desk.count(seq)
+
+        monkeypatch.setattr(past_desk, "MOST_COUNTED", 1)
+        assert await PastDesk(ui.bench, "papers").tally(last) is None
 
 
 async def test_the_past_does_not_move_while_the_present_goes_on_and_nothing_is_decided_in_it() -> None:

@@ -53,6 +53,8 @@ class Board:
         """The row at which a range of marks begins, while one is being marked."""
         self.decided: Set[tuple[str, str, str | None]] = frozenset()
         """Cells, as (item id, stage, subtask), that have been decided here while the decision is held: nobody need go there."""
+        self.held: Set[str] = frozenset()
+        """Stages that start no more until they are released."""
         self.cursor_stage = ""
         """The column of the cursor."""
         self.fan_outs: set[str] = set()

@@ -16,7 +16,7 @@ from treadle_tui.board.outline import Span, Tone
 from treadle_tui.board.safe_text import fit, safe_line, width_of
 from treadle_tui.board.tally import Tally
 from treadle_tui.board.time_text import age
-from treadle_tui.engine.states import READING_ORDER, StageState
+from treadle_tui.engine.states import StageState
 from treadle_tui.engine.status import PendingReview, duration_words
 from treadle_tui.engine.store.log_view import Failure, Throughput
 
@@ -132,7 +132,7 @@ def per_minute(facts: DashboardFacts) -> float:
 
 def _left_line(facts: DashboardFacts) -> tuple[Span, ...]:
     left = work_left(facts.tally, facts.dependencies)
-    waiting = facts.tally.by_state.get(StageState.AWAITING_REVIEW, 0)
+    waiting = facts.tally.waiting
     failed = facts.tally.by_state.get(StageState.FAILED, 0)
     pace = per_minute(facts)
     if not facts.tally.items:
@@ -172,10 +172,7 @@ def state_lines(facts: DashboardFacts, width: int) -> list[Line]:
     total = sum(facts.tally.by_state.values())
     room = max(0, min(30, width - 36))
     lines = []
-    for state in READING_ORDER:
-        count = facts.tally.by_state.get(state, 0)
-        if not count:
-            continue
+    for state, count in facts.tally.in_order():
         share = "━" * max(1, round(room * count / total)) if room else ""
         left = (
             Span(f"{state.glyph} {state.letter}  ", tone_of(state)),

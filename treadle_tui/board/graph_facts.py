@@ -45,7 +45,7 @@ class GraphFacts:
         mark = "" if stage not in self.holds else HELD if self.holds[stage] is None else HELD_FOR_SOME
         if self.statuses is not None:
             return _way(self.statuses.get(stage), self.now, mark)
-        states = self.tally.by_stage.get(stage, {})
+        states = self.tally.of_stage(stage)
         needs = self.tally.needs_person(stage)
         tone = tone_of(needs[0][0]) if needs else Tone.RUNNING if states.get(StageState.RUNNING) else Tone.MUTED
         return BoxFacts(counts_line(states), tone, mark)
@@ -60,8 +60,8 @@ class GraphFacts:
             words = "" if status is None else status.error or status.summary or status.state.word
             spans.append(Span(safe_line(words.split("\n", 1)[0]), Tone.FAILED if status is not None and status.error else Tone.PLAIN))
         else:
-            states = self.tally.by_stage.get(stage, {})
-            spans += [Span(f"{state.glyph} {count:,} {state.word}  ", tone_of(state)) for state, count in states.items() if count]
+            states = self.tally.of_stage(stage)
+            spans += [Span(f"{state.glyph} {count:,} {state.word}  ", tone_of(state)) for state, count in states.items()]
         if stage in self.holds:
             condition = self.holds[stage]
             words = f"held for items with {safe_line(condition)}" if condition else "held: it starts no more until p releases it"

@@ -53,6 +53,10 @@ class PastReads(Protocol):
         """Rows as they were."""
         ...
 
+    async def tally(self, seq: int) -> Tally | None:
+        """The totals as they were; None while there are too many items to count them."""
+        ...
+
     async def subtasks(self, seq: int, item_id: str, stage: str) -> list[SubTaskStatus]:
         """Subtasks as they were."""
         ...
@@ -97,6 +101,7 @@ class PastScreen(Page):
         self._event = event
         self._bounds = LogBounds()
         self._steps = 0
+        self._tally: Tally | None = None
         self.board = Board()
         self.board.ask(Question(desk.workflow), stages)
         self._rereading = Rereading(self, self._read, self.say, 0.02)
@@ -140,13 +145,21 @@ class PastScreen(Page):
             changes.is_rearranged = True
         if self.is_attached and self.app.is_running and self.query(KeyBar):
             self._show(changes)
+            if not self._steps:
+                self._tally = await self._desk.tally(seq)
+                self._show_tally()
+
+    def _show_tally(self) -> None:
+        if self.is_attached and self.query(BoardGrid):
+            self.query_one(BoardGrid).show_tally(self._tally or Tally(self.board.total))
 
     def _show(self, changes: Changes) -> None:
         self.query_one(TitleLine).show(moment_words(self._event, self._desk.now()), safe_line(self._desk.workflow))
         self.query_one("#event", SpanText).show([event_line(self._event)])
         self.query_one("#scrub", SpanText).show([scrub_line(self._event, self._bounds, max(20, self.size.width - 6))])
         grid = self.query_one(BoardGrid)
-        grid.show_tally(Tally(self.board.total))
+        if self._tally is None:
+            self._show_tally()
         if changes.is_rearranged:
             grid.rearrange()
 

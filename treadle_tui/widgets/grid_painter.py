@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ CURSOR_BAR = "▌"
 MARK = "●"
 #: Behind an item that a person has paused.
 PAUSED_SIGN = "‖"
+#: In front of what waits no more: a person has decided, and the decision is about to be sent.
+DECIDED_SIGN = "◇"
 _BRANCH, _LAST_BRANCH = "  ├ ", "  └ "
 
 
@@ -115,6 +117,10 @@ class GridPainter(Record, frozen=True):
     shows: CellShows = CellShows.STATE
     now: datetime | None = None
     """What ages are reckoned from."""
+    held: Set[str] = frozenset()
+    """Stages that start no more."""
+    decided: Set[tuple[str, str, str | None]] = frozenset()
+    """Cells whose decision is made, and not sent yet."""
 
     def line(self, line: BoardLine, cursor_stage: str | None, *, is_marked: bool, is_gone: bool = False) -> Strip:
         """An item's line or a subtask's; `cursor_stage` when the cursor is on it; `is_gone` when the filter fits it no longer."""
@@ -152,6 +158,7 @@ class GridPainter(Record, frozen=True):
         for column in self.visible.columns:
             style = head + self.styles.head_at_cursor if column.stage == cursor_stage else head
             arrow = f" {sorting.arrow}" if sorting.stage == column.stage else ""
+            arrow = f" {PAUSED_SIGN}{arrow}" if column.stage in self.held else arrow
             name = shorten_middle(safe_line(column.stage), max(1, column.width - len(arrow))) + arrow
             segments.append(Segment(" " * (column.x - x), head))
             segments.append(Segment(fit(name, column.width), style))
@@ -190,11 +197,20 @@ class GridPainter(Record, frozen=True):
         if line.stage:
             if line.stage != column.stage or line.child is None:
                 return "", self.styles.faint
-            return subtask_text(line.child), self.styles.states[line.child.state]
+            return self._marked(line, column, line.child.state, subtask_text(line.child), self.styles.states[line.child.state])
         cell = line.row.cells.get(column.stage) if line.row else None
         if cell is None:
             return "", self.styles.faint
-        return cell_text(cell, self.shows, self.now), self.styles.states[shown_state(cell)]
+        return self._marked(line, column, cell.state, cell_text(cell, self.shows, self.now), self.styles.states[shown_state(cell)])
+
+    def _marked(self, line: BoardLine, column: Column, state: StageState, text: str, style: Style) -> tuple[str, Style]:
+        """What is held, or decided and not sent yet, has another sign in front."""
+        if state is StageState.PENDING and column.stage in self.held:
+            return PAUSED_SIGN + text[1:], style
+        place = (line.row.item_id if line.row else "", column.stage, line.child.name if line.child else None)
+        if state is StageState.AWAITING_REVIEW and place in self.decided:
+            return DECIDED_SIGN + text[1:], self.styles.faint
+        return text, style
 
     def _count(self, items: int, counted: Counted) -> Iterator[Segment]:
         width = self.plan.item_width

@@ -217,7 +217,9 @@ class GridView(ScrollView):
                 lambda part: self.get_component_rich_style(f"board-grid--{part}", partial=True),
             )
             self._first_column = plan.least_first(self._first_column)
-            self._painter = GridPainter(plan, plan.visible(self._first_column), styles, self.board.shows, self.clock())
+            self._painter = GridPainter(
+                plan, plan.visible(self._first_column), styles, self.board.shows, self.clock(), self.board.held, self.board.decided
+            )
         return self._painter
 
     def _drop_painter(self) -> None:

@@ -127,6 +127,10 @@ class LogReads(Protocol):
         """Board rows as they were right after that event, in order of submission; of items that still exist."""
         ...
 
+    async def rows_at(self, seq: int, item_ids: Sequence[str]) -> list[ItemRow]:
+        """Board rows of these items as they were right after that event; those that had not been added then are left out."""
+        ...
+
     async def subtasks_at(self, seq: int, item_id: str, stage: str) -> list[SubTaskStatus]:
         """The subtasks of a stage as they were right after that event: names, states and attempts."""
         ...

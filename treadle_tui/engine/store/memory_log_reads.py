@@ -140,6 +140,14 @@ class MemoryLogReads:
             chosen = self._items_at(unit, seq, workflow)[offset : offset + limit]
             return [views.row_of_fold(item, unit.shape_of(item), self._fold(unit, item, seq)) for item in chosen]
 
+    async def rows_at(self, seq: int, item_ids: Sequence[str]) -> list[ItemRow]:
+        """Board rows of these items as they were right after that event; those that had not been added then are left out."""
+        with self._lock:
+            unit = self._open_unit()
+            wanted = set(item_ids)
+            chosen = [item for item in self._items_at(unit, seq, None) if item.id in wanted]
+            return [views.row_of_fold(item, unit.shape_of(item), self._fold(unit, item, seq)) for item in chosen]
+
     async def subtasks_at(self, seq: int, item_id: str, stage: str) -> list[SubTaskStatus]:
         """The subtasks of a stage as they were right after that event: names, states and attempts."""
         with self._lock:

@@ -189,6 +189,16 @@ class MemoryReads(MemoryLists):
         with self._lock:
             return sum(n for (_, _, state), n in self._open_unit().counts.items() if state == AWAITING_REVIEW)
 
+    async def waiting_subtasks(self) -> dict[str, dict[str, int]]:
+        """Subtasks that wait for a person, per workflow and stage."""
+        with self._lock:
+            unit = self._open_unit()
+            found = {
+                shape.name: {stage.name: n for stage in shape.every if (n := unit.counts.get((stage.id, 1, AWAITING_REVIEW), 0))}
+                for shape in unit.shapes.values()
+            }
+            return {workflow: stages for workflow, stages in found.items() if stages}
+
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
         with self._lock:

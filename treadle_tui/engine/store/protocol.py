@@ -133,6 +133,10 @@ class StoreReads(LogReads, DeskReads, RetentionReads, Protocol):
         """How long `pending_reviews` is. Kept, not counted: cheap at any size."""
         ...
 
+    async def waiting_subtasks(self) -> dict[str, dict[str, int]]:
+        """Subtasks that wait for a person, per workflow and stage; only where some do. Kept, not counted: cheap at any size."""
+        ...
+
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
         ...

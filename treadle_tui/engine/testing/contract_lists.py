@@ -215,8 +215,10 @@ async def what_waits_is_counted_as_it_is_listed(store: Any) -> None:
         await engine.run_until_idle()
 
         assert await store.waiting_count() == len(await store.pending_reviews()) == 3
+        assert await store.waiting_subtasks() == {"asking": {"parts": 2}}
         await engine.delete_item("asked")
         assert await store.waiting_count() == len(await store.pending_reviews()) == 1
+        assert await store.waiting_subtasks() == {}
 
 
 @every_store

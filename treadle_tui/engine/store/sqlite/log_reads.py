@@ -253,6 +253,18 @@ class SqliteLogReads:
             f"SELECT {_ITEM} FROM treadle_items i WHERE {where} AND i.key <= ? ORDER BY i.key LIMIT ? OFFSET ?",
             [*parameters, await self._last_key_at(seq), limit, offset],
         )
+        return await self._rows_at(seq, rows, shapes)
+
+    async def rows_at(self, seq: int, item_ids: Sequence[str]) -> list[ItemRow]:
+        """Board rows of these items as they were right after that event; those that had not been added then are left out."""
+        marks = ", ".join("?" * len(item_ids))
+        rows = await self._reader.fetch(
+            f"SELECT {_ITEM} FROM treadle_items i WHERE i.id IN ({marks}) AND i.key <= ? ORDER BY i.key",
+            [*item_ids, await self._last_key_at(seq)],
+        )
+        return await self._rows_at(seq, rows, await self._shapes())
+
+    async def _rows_at(self, seq: int, rows: Sequence[Any], shapes: Mapping[int, WorkflowShape]) -> list[ItemRow]:
         items = [item_from_row(row) for row in rows]
         folds = await self._folds(seq, [item.key for item in items])
         return [views.row_of_fold(item, shapes[item.workflow], folds.get(item.key) or ItemFold()) for item in items]

@@ -214,6 +214,16 @@ class Questions(ListQuestions):
         rows = yield f"SELECT coalesce(sum(n), 0) FROM treadle_counts WHERE state = {AWAITING_REVIEW}", ()
         return int(rows[0][0])
 
+    def waiting_subtasks(self) -> Question[dict[str, dict[str, int]]]:
+        """Subtasks that wait for a person, per workflow and stage."""
+        rows = yield f"SELECT stage, n FROM treadle_counts WHERE is_subtask = 1 AND state = {AWAITING_REVIEW} AND n > 0", ()
+        waiting = dict(rows)
+        if not waiting:
+            return {}
+        shapes = (yield from self.shapes()).values()
+        found = {shape.name: {stage.name: waiting[stage.id] for stage in shape.every if stage.id in waiting} for shape in shapes}
+        return {workflow: stages for workflow, stages in found.items() if stages}
+
     def counts(self) -> Question[dict[str, dict[str, dict[StageState, int]]]]:
         """Items per workflow, stage and state."""
         shapes = yield from self.shapes()

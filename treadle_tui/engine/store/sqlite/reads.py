@@ -132,6 +132,10 @@ class SqliteReads:
         """How many stages and subtasks wait for a person."""
         return await self._reader.ask(self._questions.waiting_count())
 
+    async def waiting_subtasks(self) -> dict[str, dict[str, int]]:
+        """Subtasks that wait for a person, per workflow and stage."""
+        return await self._reader.ask(self._questions.waiting_subtasks())
+
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]:
         """Everything that waits for a person, longest first, subtasks included."""
         return await self._reader.ask(self._questions.pending_reviews(workflow))
