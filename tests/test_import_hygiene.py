@@ -129,7 +129,7 @@ def test_a_verb_imports_no_screen(arguments: list[str], database: Path) -> None:
 
 
 VALUES = "errors record feedback review verdict states status clock codec attempt_record"
-STORE = "rows shape views sqlite sqlite.file_reading sqlite.questions sqlite.lists sqlite.columns"
+STORE = "rows shape views sqlite sqlite.file_reading sqlite.questions sqlite.lists sqlite.columns sqlite.folding"
 FILE = "sqlite.opening sqlite.complaints sqlite.schema"
 LIGHT = {*VALUES.split(), "store", *(f"store.{name}" for name in f"{STORE} {FILE}".split())}
 """What of the engine a verb that only reads may import: values and the questions to the file, nothing that runs anything."""

@@ -7,7 +7,7 @@ other task. As soon as anything else is to be said of the task or the attempt, i
 
 from __future__ import annotations
 
-from treadle_tui.engine.store.results import OUTCOME_NUMBER
+from treadle_tui.engine.attempt_record import OUTCOMES
 
 FOLDED_OUTPUT = 256
 """Bytes above which an output is not kept in the task's row: lists read tasks, and want many of them in a page of the file."""
@@ -16,7 +16,7 @@ IS_FOLDED = "output IS NOT NULL"
 """Of a task: its row is also that of its attempt 1, which completed."""
 
 _KEPT = "item, stage, sub, number, started_at, completed_at, outcome, output, detail"
-_FOLDED = f"item, stage, sub, 1, started_at, completed_at, {OUTCOME_NUMBER['completed']}, output, NULL"
+_FOLDED = f"item, stage, sub, 1, started_at, completed_at, {OUTCOMES.index('completed')}, output, NULL"
 _OF_SUBTASKS = "item = ? AND stage = ? AND sub > 0"
 _OF_TASK = "item = ? AND stage = ? AND sub = ?"
 
