@@ -115,6 +115,10 @@ async def test_closing_an_engine_twice_is_closing_it_once(store, start):
     await engine.close()
     await engine.close()
 
+    assert await store.list_items() == []  # the store is its owner's: still open
+    with pytest.raises(TreadleError, match="not open"):
+        await engine.run_until_idle()
+
 
 async def test_two_drives_of_one_engine_run_nothing_twice(store, start):
     workflow, stage = scripted(1, repeat=True)

@@ -377,26 +377,26 @@ def test_plain_json_survives_unchanged(value):
 
 
 @pytest.mark.parametrize(
-    ("annotation", "value"),
+    ("annotation", "value", "stored"),
     [
-        (dict, {"a": 1}),
-        (list[Paper], [Paper("a")]),
-        (dict[int, str], {1: "a"}),
-        (float, 3),
-        (set[int], {1}),
-        (tuple[int, str], (1, "a")),
-        (bytes, b"x"),
-        (PaperModel, PaperModel(id="a")),
-        (Colour, Colour.RED),
-        (type(None), None),
-        (Path, Path("x")),
-        (Opaque, {"anything": 1}),
-        (Any, [1]),
-        (None, "x"),
+        (dict, {"a": 1}, b'{"a":1}'),
+        (list[Paper], [Paper("a")], b'[{"id":"a","path":"x","pages":1,"tags":[]}]'),
+        (dict[int, str], {1: "a"}, b'{"1":"a"}'),
+        (float, 3, b"3"),
+        (set[int], {1}, b"[1]"),
+        (tuple[int, str], (1, "a"), b'[1,"a"]'),
+        (bytes, b"x", b'"eA=="'),
+        (PaperModel, PaperModel(id="a"), b'{"id":"a","pages":1,"when":null}'),
+        (Colour, Colour.RED, b'"red"'),
+        (type(None), None, b"null"),
+        (Path, Path("x"), b'"x"'),
+        (Opaque, {"anything": 1}, b'{"anything":1}'),
+        (Any, [1], b"[1]"),
+        (None, "x", b'"x"'),
     ],
 )
-def test_an_output_that_fits_its_annotation_passes(annotation, value):
-    OutputType(annotation).encode(value)
+def test_an_output_that_fits_its_annotation_is_stored_as_json(annotation, value, stored):
+    assert OutputType(annotation).encode(value) == stored
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,10 @@ async def test_what_is_no_database_is_refused_and_left_untouched(tmp_path, conte
 async def test_an_empty_file_is_a_new_database(tmp_path):
     (tmp_path / "work.db").touch()
 
-    await used(tmp_path / "work.db")
+    await used(tmp_path / "work.db", "a")
+
+    async with SqliteStateStore.open(tmp_path / "work.db") as store:
+        assert await store.list_items() == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -373,7 +376,11 @@ async def test_caches_of_two_stores_never_disagree(tmp_path):
             await engine.rerun_stage("a", "work")
             await other.pause("a")
             await engine.resume("a")
+            assert await first.summary() == await second.summary()
         await second.advance("a")
+
+        assert await first.store.get_all_statuses("a") == await second.store.get_all_statuses("a")
+        assert (await first.store.get_status("a", "work")).state is StageState.AWAITING_REVIEW
 
 
 PROGRAM = """
