@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING, Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from treadle_tui.engine.review import ReviewDecision
     from treadle_tui.engine.status import PendingReview
     from treadle_tui.engine.workflow import Workflow
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.command()
@@ -47,36 +50,52 @@ def reviews(invocation: Invocation, workflow: str | None, as_json: bool) -> None
         say_table(("AGE", "ITEM", "STAGE", "SUMMARY"), rows)
 
 
+def _meaning_a_review(verb: F) -> F:
+    """What names a review on the command line: ITEM, STAGE, --subtask."""
+    verb = click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")(verb)
+    verb = click.argument("stage", required=False, shell_complete=complete_stages)(verb)
+    return click.argument("item", shell_complete=complete_items)(verb)
+
+
+def _deciding(answer: Callable[..., ReviewDecision]) -> Callable[..., None]:
+    """Record the decision that a verb makes of its own options; what all such verbs take is added here, and in `_meaning_a_review`."""
+
+    @click.option("--note", help="A remark to keep with the decision.")
+    @click.option("--if-version", type=int, metavar="N", help="Only if the review is still the version that `reviews --json` showed.")
+    @shared_options()
+    @json_option
+    @pass_invocation
+    @functools.wraps(answer)
+    def decide(
+        invocation: Invocation,
+        /,
+        item: str,
+        stage: str | None,
+        subtask: str | None,
+        note: str | None,
+        if_version: int | None,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
+        decision = answer(by=invocation.reviewer, note=note, **options)
+        _decide(invocation, item, stage, subtask, decision, if_version, as_json)
+
+    return decide
+
+
 @click.command()
-@click.argument("item", shell_complete=complete_items)
-@click.argument("stage", required=False, shell_complete=complete_stages)
-@click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
+@_meaning_a_review
 @click.option("--edits", metavar="FILE", type=click.File("rb"), help="Approve this JSON in place of the output; - is standard input.")
 @click.option("--value", "values", multiple=True, metavar="NAME=VALUE", help="An answer to a question of the review; may be repeated.")
-@click.option("--note", help="A remark to keep with the decision.")
-@click.option("--if-version", type=int, metavar="N", help="Only if the review is still the version that `reviews --json` showed.")
-@shared_options()
-@json_option
-@pass_invocation
-def approve(
-    invocation: Invocation,
-    item: str,
-    stage: str | None,
-    subtask: str | None,
-    edits: IO[bytes] | None,
-    values: tuple[str, ...],
-    note: str | None,
-    if_version: int | None,
-    as_json: bool,
-) -> None:
+@_deciding
+def approve(edits: IO[bytes] | None, values: tuple[str, ...], by: str, note: str | None) -> ReviewDecision:
     """Approve what ITEM waits for. STAGE may be left out when only one of its stages waits."""
     from treadle_tui.engine.review import Approve, ApproveWithEdits
 
     answers = _answers(values)
-    decision: ReviewDecision = Approve(by=invocation.reviewer, note=note, values=answers)
-    if edits is not None:
-        decision = ApproveWithEdits(_edited(edits), by=invocation.reviewer, note=note, values=answers)
-    _decide(invocation, item, stage, subtask, decision, if_version, as_json)
+    if edits is None:
+        return Approve(by=by, note=note, values=answers)
+    return ApproveWithEdits(_edited(edits), by=by, note=note, values=answers)
 
 
 def _edited(file: IO[bytes]) -> Any:
@@ -105,57 +124,27 @@ def _answers(values: Sequence[str]) -> dict[str, Any] | None:
 
 
 @click.command()
-@click.argument("item", shell_complete=complete_items)
-@click.argument("stage", required=False, shell_complete=complete_stages)
 @click.option("--reason", required=True, help="Why; it becomes the error of the stage.")
-@click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
-@click.option("--note", help="A remark to keep with the decision.")
-@click.option("--if-version", type=int, metavar="N", help="Only if the review is still the version that `reviews --json` showed.")
-@shared_options()
-@json_option
-@pass_invocation
-def reject(
-    invocation: Invocation,
-    item: str,
-    stage: str | None,
-    reason: str,
-    subtask: str | None,
-    note: str | None,
-    if_version: int | None,
-    as_json: bool,
-) -> None:
+@_meaning_a_review
+@_deciding
+def reject(reason: str, by: str, note: str | None) -> ReviewDecision:
     """Reject what ITEM waits for: the stage fails with the reason as its error."""
     from treadle_tui.engine.review import Reject
 
-    _decide(invocation, item, stage, subtask, Reject(reason, by=invocation.reviewer, note=note), if_version, as_json)
+    return Reject(reason, by=by, note=note)
 
 
 @click.command(name="request-changes")
-@click.argument("item", shell_complete=complete_items)
-@click.argument("stage", required=False, shell_complete=complete_stages)
 @click.option("--feedback", required=True, help="What is to be different; the next attempt finds it.")
-@click.option("--subtask", help="The subtask that waits, when it is one of a fan-out.")
-@click.option("--note", help="A remark to keep with the decision.")
-@click.option("--if-version", type=int, metavar="N", help="Only if the review is still the version that `reviews --json` showed.")
-@shared_options()
-@json_option
-@pass_invocation
-def request_changes(
-    invocation: Invocation,
-    item: str,
-    stage: str | None,
-    feedback: str,
-    subtask: str | None,
-    note: str | None,
-    if_version: int | None,
-    as_json: bool,
-) -> None:
+@_meaning_a_review
+@_deciding
+def request_changes(feedback: str, by: str, note: str | None) -> ReviewDecision:
     """Have what ITEM waits for done again: the stage runs once more, beyond its budget, and finds the feedback."""
     from treadle_tui.engine.review import RequestChanges
 
     if not feedback.strip():
         raise BadInput("--feedback is empty; say what is to be different")
-    _decide(invocation, item, stage, subtask, RequestChanges(feedback, by=invocation.reviewer, note=note), if_version, as_json)
+    return RequestChanges(feedback, by=by, note=note)
 
 
 _DONE = {"approve": "approved", "approve_with_edits": "approved with edits", "reject": "rejected", "request_changes": "sent back"}
