@@ -5,12 +5,11 @@ Everything that happens to an invoice is drawn from its id, so that the same inv
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
+from treadle_tui.demo.fate import fate
 from treadle_tui.demo.pace import Pace
 from treadle_tui.engine import (
     Accepted,
@@ -57,11 +56,6 @@ class Invoice:
     received_by: str
 
 
-def fate(*of: object) -> random.Random:
-    """Chance that is the same for the same thing in every run."""
-    return random.Random("/".join(str(each) for each in of))
-
-
 def invoice(number: int) -> Invoice:
     """The invoice of that number."""
     chance = fate("invoice", number)
@@ -73,7 +67,14 @@ def invoice(number: int) -> Invoice:
 def invoices(pace: Pace) -> Workflow:
     """The pipeline."""
     workflow = Workflow("invoices", item=Invoice)
+    _arriving(workflow, pace)
+    _reading(workflow, pace)
+    _checking(workflow, pace)
+    _paying(workflow, pace)
+    return workflow
 
+
+def _arriving(workflow: Workflow, pace: Pace) -> None:
     @workflow.source
     def arrived(first: int = 3001, count: int = 5) -> Iterator[Invoice]:
         """So many invoices, numbered from the first on."""
@@ -90,6 +91,8 @@ def invoices(pace: Pace) -> Workflow:
             raise TimeoutError(f"{item.received_by} did not answer within 30 s")
         return Completed({"file": f"{item.id}.pdf", "pages": item.pages}, summary=f"{item.pages} pages")
 
+
+def _reading(workflow: Workflow, pace: Pace) -> None:
     @workflow.stage(concurrency=4, retry=RetryBudget(max_attempts=3, delay=2.0, on_exhausted="escalate"))
     async def read(item: Invoice, fetch: Any, ctx: Any) -> Any:
         chance = fate("read", item.id, ctx.attempt)
@@ -112,6 +115,8 @@ def invoices(pace: Pace) -> Workflow:
         criterion = Criterion("confidence", ">= 62 %", f"{confidence:.0%}", False)
         return Rejected(Feedback("hard to read", criteria=[criterion], guidance={"mode": "high contrast"}))
 
+
+def _checking(workflow: Workflow, pace: Pace) -> None:
     @workflow.stage(concurrency=6)
     async def checks(read: Any) -> FanOut:
         return FanOut(CHECKS)
@@ -128,6 +133,8 @@ def invoices(pace: Pace) -> Workflow:
             return NeedsReview({"like": like}, question)
         return {"ok": True}
 
+
+def _paying(workflow: Workflow, pace: Pace) -> None:
     @workflow.stage(
         after=["checks"],
         review=ReviewPolicy("always", group="finance", reasons=REASONS),
@@ -154,35 +161,3 @@ def invoices(pace: Pace) -> Workflow:
     async def archive(book: Any) -> Any:
         await pace.work(0.2)
         return {"kept until": (2026 + 10)}
-
-    return workflow
-
-
-def letters(pace: Pace) -> Workflow:
-    """A second, smaller pipeline: letters to customers, signed by somebody."""
-    workflow = Workflow("letters")
-
-    @workflow.stage
-    async def draft(item: Any) -> Any:
-        await pace.work(1.5)
-        text = f"Dear {item['to']},\n\nyour order **{item['order']}** left our house today. It should be with you on {item['on']}.\n\nYours"
-        return Completed({"text": text}, summary=item["order"])
-
-    @workflow.stage(review=ReviewPolicy("always", group="service", reasons=("tone", "wrong name")))
-    async def sign(item: Any, draft: Any) -> Any:
-        return NeedsReview(draft, ReviewData(f"sign the letter to {item['to']}?", {"order": item["order"]}))
-
-    @workflow.stage
-    async def send(sign: Any) -> Any:
-        await pace.work(0.5)
-        return {"by": "post"}
-
-    return workflow
-
-
-def letter(number: int, today: Any) -> dict[str, Any]:
-    """The letter of that number, written on some day."""
-    chance = fate("letter", number)
-    name = chance.choice(("Ms Adeyemi", "Mr Brandt", "Dr Castillo", "Ms Dvořák", "Mr Eriksen"))
-    day = (today + timedelta(days=3)).date().isoformat()
-    return {"id": f"letter-{number}", "to": name, "order": f"A-{chance.randint(400, 999)}", "on": day}

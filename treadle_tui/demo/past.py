@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from treadle_tui.demo.invoices import REASONS, fate, invoice, invoices, letter, letters
+from treadle_tui.demo.fate import fate
+from treadle_tui.demo.invoices import REASONS, invoice, invoices
+from treadle_tui.demo.letters import letter, letters
 from treadle_tui.demo.pace import Pace
 from treadle_tui.engine import Approve, ApproveWithEdits, Reject, RequestChanges, Workflow
 from treadle_tui.engine.engine import Engine
