@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,7 +67,7 @@ def _blocks(text: str) -> tuple[Block, ...]:
     from markdown_it import MarkdownIt
 
     tokens = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).parse(text)
-    return tuple(_spaced(_drawn(tokens)))
+    return tuple(_spaced(_Drawing().blocks(tokens)))
 
 
 def _spaced(blocks: Iterator[tuple[Block, bool]]) -> Iterator[Block]:
@@ -77,68 +78,102 @@ def _spaced(blocks: Iterator[tuple[Block, bool]]) -> Iterator[Block]:
         yield block
 
 
-def _drawn(tokens: Sequence[Token]) -> Iterator[tuple[Block, bool]]:
-    """Each block, and whether it follows the one before without an empty line."""
-    lists: list[int | None] = []
-    """The lists it is in: the next number, None for bullets."""
-    margins: list[int] = []
-    """How wide their marks are."""
-    quotes, marker, is_tight, tone = 0, "", False, Tone.PLAIN
-    rows: list[tuple[Span, ...]] = []
-    cells: list[Span] = []
-    in_table = False
-    for token in tokens:
+@dataclass(slots=True)
+class _List:
+    """A list that is open."""
+
+    number: int | None
+    """Of its next entry; None for bullets."""
+    margin: int
+    """How wide the mark of its last entry is."""
+
+
+class _Drawing:
+    """Turns tokens into blocks, each with whether it follows the one before without an empty line."""
+
+    def __init__(self) -> None:
+        self._lists: list[_List] = []
+        self._quotes = 0
+        self._marker = ""
+        """Stands before the next words: they begin an entry of a list."""
+        self._is_tight = False
+        self._tone = Tone.PLAIN
+        self._rows: list[list[Span]] | None = None
+        """Of the table it is in."""
+
+    def blocks(self, tokens: Sequence[Token]) -> Iterator[tuple[Block, bool]]:
+        """Every block of the text."""
+        for token in tokens:
+            match token.type:
+                case "inline" if self._rows is not None:
+                    self._rows[-1].append(Span("".join(span.text for line in _inline(token, self._tone) for span in line)))
+                case "inline":
+                    yield from self._words(token)
+                case "fence" | "code_block":
+                    yield from self._code(token.content)
+                case "table_close":
+                    yield from self._apart(Block(table=self._table()))
+                case "hr":
+                    yield from self._apart(Block((Span("─" * 24, Tone.MUTED),)))
+                case _:
+                    self._enter_or_leave(token)
+
+    def _enter_or_leave(self, token: Token) -> None:
         match token.type:
             case "bullet_list_open":
-                lists.append(None)
-                margins.append(2)
+                self._lists.append(_List(None, 2))
             case "ordered_list_open":
-                lists.append(int(token.attrGet("start") or 1))
-                margins.append(3)
+                self._lists.append(_List(int(token.attrGet("start") or 1), 3))
             case "bullet_list_close" | "ordered_list_close":
-                lists.pop()
-                margins.pop()
-                is_tight = bool(lists)
+                self._lists.pop()
+                self._is_tight = bool(self._lists)
             case "list_item_open":
-                number = lists[-1]
-                marker = f"{number}. " if number is not None else f"{_BULLETS[min(len(lists), 3) - 1]} "
-                margins[-1] = len(marker)
-                lists[-1] = None if number is None else number + 1
-            case "blockquote_open":
-                quotes += 1
-            case "blockquote_close":
-                quotes -= 1
+                self._begin_entry(self._lists[-1])
+            case "blockquote_open" | "blockquote_close":
+                self._quotes += token.nesting
             case "heading_open":
-                tone, is_tight = Tone.HEADING, False
+                self._tone, self._is_tight = Tone.HEADING, False
             case "heading_close":
-                tone = Tone.PLAIN
+                self._tone = Tone.PLAIN
             case "table_open":
-                in_table, rows = True, []
+                self._rows = []
             case "tr_open":
-                cells = []
-            case "tr_close":
-                rows.append(tuple(cells))
-            case "table_close":
-                in_table = False
-                yield Block(table=Table(tuple(span.text for span in rows[0]), tuple(rows[1:]))), is_tight
-                is_tight = False
-            case "inline" if in_table:
-                cells.append(Span("".join(span.text for line in _inline(token, tone) for span in line)))
-            case "inline":
-                bars, rest = "│ " * quotes, "│ " * quotes + " " * sum(margins)
-                for flow in _inline(token, tone):
-                    yield Block(flow, (bars + " " * sum(margins[:-1]) + marker if marker else rest, rest)), is_tight
-                    marker, is_tight = "", True
-                is_tight = bool(lists)
-            case "fence" | "code_block":
-                rest = "│ " * quotes + " " * (sum(margins) + 2)
-                for line in safe_paragraphs(token.content.rstrip("\n")):
-                    yield Block((Span(line or " "),), (rest, rest)), is_tight
-                    is_tight = True
-                is_tight = False
-            case "hr":
-                yield Block((Span("─" * 24, Tone.MUTED),)), is_tight
-                is_tight = False
+                assert self._rows is not None
+                self._rows.append([])
+
+    def _begin_entry(self, innermost: _List) -> None:
+        if innermost.number is None:
+            self._marker = f"{_BULLETS[min(len(self._lists), 3) - 1]} "
+        else:
+            self._marker = f"{innermost.number}. "
+            innermost.number += 1
+        innermost.margin = len(self._marker)
+
+    def _words(self, token: Token) -> Iterator[tuple[Block, bool]]:
+        margins = [each.margin for each in self._lists]
+        bars = "│ " * self._quotes
+        rest = bars + " " * sum(margins)
+        for flow in _inline(token, self._tone):
+            first = bars + " " * sum(margins[:-1]) + self._marker if self._marker else rest
+            yield Block(flow, (first, rest)), self._is_tight
+            self._marker, self._is_tight = "", True
+        self._is_tight = bool(self._lists)
+
+    def _code(self, text: str) -> Iterator[tuple[Block, bool]]:
+        lead = "│ " * self._quotes + " " * (sum(each.margin for each in self._lists) + 2)
+        for line in safe_paragraphs(text.rstrip("\n")):
+            yield Block((Span(line or " "),), (lead, lead)), self._is_tight
+            self._is_tight = True
+        self._is_tight = False
+
+    def _table(self) -> Table:
+        names, *rows = self._rows or [[]]
+        self._rows = None
+        return Table(tuple(span.text for span in names), tuple(tuple(row) for row in rows))
+
+    def _apart(self, block: Block) -> Iterator[tuple[Block, bool]]:
+        yield block, self._is_tight
+        self._is_tight = False
 
 
 def _inline(token: Token, tone: Tone) -> Iterator[tuple[Span, ...]]:
