@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treadle_tui.board.view import CellRef, Question
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from treadle_tui.engine.bulk import Deed, Target
     from treadle_tui.engine.store.protocol import StoreReads
     from treadle_tui.full_screen import TreadleApp
+    from treadle_tui.saved_views import SavedViews
     from treadle_tui.workbench import Workbench
 
 #: As many items are changed in one transaction; between two of them the progress is told, and keys are answered.
@@ -31,6 +33,7 @@ class BoardDesk:
         self._app = app
         self._bench = bench
         self._memory = memory
+        self._saved: SavedViews | None = None
 
     @property
     def _store(self) -> StoreReads:
@@ -52,6 +55,8 @@ class BoardDesk:
                 self.remember()
             case BoardScreen.Acted():
                 self._act(request.deed)
+            case BoardScreen.ViewKept():
+                self._bench.work(self._save_view(), "view")
 
     # which items, and how -------------------------------------------------------------------------------------------------------
 
@@ -99,6 +104,54 @@ class BoardDesk:
         board = self._bench.board
         if board.every_stage:
             self._memory.write(RememberedView.of(board))
+
+    @property
+    def saved(self) -> SavedViews:
+        """Views with a name; read when they are first asked for."""
+        from treadle_tui.saved_views import SavedViews
+
+        if self._saved is None:
+            self._saved = SavedViews(self._app.state_folder, self._app.db)
+        return self._saved
+
+    async def _save_view(self) -> None:
+        from treadle_tui.saved_views import about, refused_name
+        from treadle_tui.screens.one_line import OneLine
+
+        board = self._bench.board
+        offers = [(name, f"replace {name}") for name in self.saved.views]
+        title = "Keep this view as"
+        name = await self._app.push_screen_wait(OneLine(title, placeholder="a name", offers=offers, refuse=refused_name))
+        if name is None:
+            return
+        view = RememberedView.of(board)
+        self.saved.save(name, view)
+        self._app.say(f"kept as {name}: {about(view)}; the palette shows it")
+
+    def show_saved(self, name: str) -> None:
+        """Show the board by the view of that name."""
+        self._bench.work(self._bench.show_view(self.saved.views[name]), "choose")
+
+    def forget_saved(self, name: str) -> None:
+        """Keep the view of that name no longer."""
+        self.saved.forget(name)
+        self._app.say(f"the view {name} is forgotten")
+
+    def export(self, form: str) -> None:
+        """Write what is listed into a file in the current directory."""
+        self._bench.work(self._export(form), "export", is_exclusive=False)
+
+    async def _export(self, form: str) -> None:
+        from treadle_tui.list_export import export_listed, file_name
+
+        board, now = self._bench.board, self._bench.now()
+        path = Path.cwd() / file_name(board.question, form, now)
+
+        def tell(count: int) -> None:
+            self._app.say(f"{count:,} written …")
+
+        count = await export_listed(self._store, board.question, board.every_stage, path, now, tell)
+        self._app.say(f"{count:,} {'item' if count == 1 else 'items'} written to {path.name}")
 
     # marks ----------------------------------------------------------------------------------------------------------------------
 

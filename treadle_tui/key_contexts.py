@@ -55,6 +55,7 @@ def _context(screen: type[Screen[object]], app: type[App[int]]) -> Context:
 def _parts(screen: type[Screen[object]]) -> Iterator[type[Widget]]:
     """Widgets with keys that are on that screen: those its module names, and those whose ids begin like the screen's own."""
     named = {kind for kind in vars(_module(screen)).values() if isinstance(kind, type) and issubclass(kind, Widget)}
+    named -= {base for kind in named for base in kind.__mro__[1:]}  # named only to be derived from
     prefixes = {_prefix(action) for action in actions_of(screen)} - {"app"}
     for kind in _classes(treadle_tui.widgets, treadle_tui.screens):
         if issubclass(kind, Widget) and not issubclass(kind, Screen):

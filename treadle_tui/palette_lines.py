@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from textual.binding import ActiveBinding
 from textual.screen import Screen
 
+from treadle_tui.board.safe_text import safe_line
 from treadle_tui.screens.palette import PaletteLine
 from treadle_tui.themes import THEMES
 
@@ -35,9 +36,12 @@ def palette_lines(app: TreadleApp, screen: Screen[Any]) -> list[PaletteLine]:
     lines = list(shown)
     if isinstance(screen, AddsPaletteLines):
         lines += screen.palette_lines()
+    exports = [_picture(app)]
     if not screen.is_modal and app.workbench is not None:
         lines += _workflows(app.workbench)
-    return [*lines, *hidden, *_themes(app), _picture(app), *idle]
+        lines += _views(app.workbench)
+        exports += _exports(app.workbench)
+    return [*lines, *hidden, *_themes(app), *exports, *idle]
 
 
 def _actions(app: TreadleApp, screen: Screen[Any]) -> tuple[list[PaletteLine], list[PaletteLine], list[PaletteLine]]:
@@ -63,6 +67,29 @@ def _workflows(workbench: Workbench) -> Iterator[PaletteLine]:
     for name in workbench.workflow_names:
         show = functools.partial(workbench.show_workflow, name)
         yield PaletteLine(f"Workflow {name}", "Show its items on the board", "workflow", show, is_enabled=name != workbench.workflow_shown)
+
+
+def _views(workbench: Workbench) -> Iterator[PaletteLine]:
+    if workbench.host.store is None:
+        return
+    from treadle_tui.saved_views import about
+
+    desk = workbench.board_desk
+    for name, view in desk.saved.views.items():
+        yield PaletteLine(f"View {safe_line(name)}", safe_line(about(view)), "view", functools.partial(desk.show_saved, name))
+    for name in desk.saved.views:
+        forget = functools.partial(desk.forget_saved, name)
+        yield PaletteLine(f"Forget view {safe_line(name)}", "Keep it no longer", "view", forget)
+
+
+def _exports(workbench: Workbench) -> Iterator[PaletteLine]:
+    board = workbench.board
+    can_be = workbench.host.store is not None and bool(board.every_stage)
+    for form, words in (("jsonl", "as JSON lines"), ("csv", "as a table (CSV)")):
+        export = functools.partial(workbench.board_desk.export, form)
+        yield PaletteLine(
+            f"Export the listed items {words}", "What the board lists, as a file in the current directory", "export", export, can_be
+        )
 
 
 def _themes(app: TreadleApp) -> Iterator[PaletteLine]:

@@ -6,7 +6,7 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from treadle_tui.board.view import Question
     from treadle_tui.engine.selection import Condition
 
+T = TypeVar("T")
 #: Of a longer file nothing is read: it is not ours.
 _MOST_BYTES = 100_000
 
@@ -81,31 +82,49 @@ class ViewMemory:
 
     def __init__(self, folder: Path | None, db: Path) -> None:
         """Without a folder nothing is kept."""
-        name = hashlib.sha256(os.fsencode(db.absolute())).hexdigest()[:24]
-        self._path = None if folder is None else folder / "views" / f"{name}.json"
+        self._path = None if folder is None else place_of(folder, db)
         self._written: RememberedView | None = None
 
     def read(self) -> RememberedView:
         """What was kept; a file that is missing or spoilt is as good as none."""
-        if self._path is None:
-            return RememberedView()
-        try:
-            data = self._path.read_bytes()[:_MOST_BYTES]
-            return msgspec.json.decode(data, type=RememberedView)
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
-            return RememberedView()
+        return (read_file(self._path, RememberedView) if self._path is not None else None) or RememberedView()
 
     def write(self, view: RememberedView) -> None:
         """Keep it; a disk that cannot be written is no trouble worth telling."""
         if self._path is None or view == self._written:
             return
         self._written = view
-        draft = self._path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft.write_bytes(msgspec.json.encode(view))
-            draft.chmod(0o600)
-            draft.replace(self._path)
-        except (OSError, UnicodeEncodeError):
-            with suppress(OSError):
-                draft.unlink()
+        with suppress(OSError):
+            write_file(self._path, view)
+
+
+def place_of(folder: Path, db: Path, what: str = "") -> Path:
+    """The file in which something is kept about the views of a database."""
+    name = hashlib.sha256(os.fsencode(db.absolute())).hexdigest()[:24]
+    return folder / "views" / f"{name}{what and '.'}{what}.json"
+
+
+def read_file(path: Path, kind: type[T]) -> T | None:
+    """What is in such a file; None when it is missing, spoilt or not ours."""
+    try:
+        return msgspec.json.decode(path.read_bytes()[:_MOST_BYTES], type=kind)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        return None
+
+
+def write_file(path: Path, content: object) -> None:
+    """Put it in place as a whole, for nobody else to read.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+    """
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.write_bytes(msgspec.json.encode(content))
+        draft.chmod(0o600)
+        draft.replace(path)
+    except (OSError, UnicodeEncodeError) as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise OSError(str(error)) from error

@@ -8,6 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from treadle_tui.board.board import Board
 from treadle_tui.board.cell_text import CellShows
 from treadle_tui.board.expansion import LineKey
@@ -439,6 +441,24 @@ class Workbench:
     async def _go_to_workflow(self, name: str) -> None:
         await self._app.main_screens.show(BOARD)
         await self._choose_workflow(name)
+
+    async def show_view(self, view: RememberedView) -> None:
+        """Show the board by a view that was kept, the cursor where it is if that item is listed."""
+        if self.feed is None:
+            return
+        await self._app.main_screens.show(BOARD)
+        names = await self._store.stage_names()
+        stages = names.get(view.workflow) or (self._workflows[view.workflow].stages() if view.workflow in self._workflows else [])
+        if not stages:
+            self._app.say(f"there is no workflow {view.workflow} in this database any more")
+            return
+        cursor = self.board.cursor
+        self._asked_for = view.workflow
+        await self._show_as_before(msgspec.structs.replace(view, cursor_item=cursor.item_id if cursor else ""), stages)
+        self.board.choose_columns(self.board.hidden)
+        self.board_screen.grid.rearrange()
+        self._app.main_screens.state(workflow=view.workflow)
+        self.board_desk.remember()
 
     def show_next_workflow(self) -> None:
         """Show the items of another workflow."""

@@ -93,7 +93,8 @@ async def remapped(ui: Driver) -> None:
 
 def keymap(**lines: str) -> LoadedSettings:
     entries = {id.replace("__", "."): key for id, key in lines.items()}
-    return LoadedSettings(Settings(keymap=entries), {f"keymap.{id}": f"/w/treadle-tui.toml:{at}" for at, id in enumerate(entries, 2)})
+    settings = Settings(keymap=entries, undo_seconds=0.0)
+    return LoadedSettings(settings, {f"keymap.{id}": f"/w/treadle-tui.toml:{at}" for at, id in enumerate(entries, 2)})
 
 
 async def test_a_remapped_action_is_on_its_new_key_everywhere_it_is_named() -> None:

@@ -51,7 +51,7 @@ def decisions(invocation: Invocation, form: str, workflow: str | None) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(FIELDS)
     for row in rows:
-        writer.writerow([_cell(row[name] if isinstance(row[name], str | None) else json.dumps(row[name])) for name in FIELDS])
+        writer.writerow([formula_safe(row[name] if isinstance(row[name], str | None) else json.dumps(row[name])) for name in FIELDS])
 
 
 def row_of(report: DecisionReport) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def row_of(report: DecisionReport) -> dict[str, Any]:
     return {name: values[name] for name in FIELDS}
 
 
-def _cell(text: str | None) -> str:
+def formula_safe(text: str | None) -> str:
     """A cell no spreadsheet takes for a formula."""
     if text is None:
         return ""

@@ -58,6 +58,9 @@ class BoardLists(MainScreen):
     class ViewChanged(Request):
         """Something is shown in another way."""
 
+    class ViewKept(Request):
+        """How the board is shown is to be kept under a name."""
+
     def __init__(self, facts: HeaderFacts) -> None:
         super().__init__(facts)
         self.board: Board | None = None

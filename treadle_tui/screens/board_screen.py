@@ -80,6 +80,9 @@ class BoardScreen(BoardLists):
         Binding("O", "reverse", "Reverse", show=False, id="board.reverse", tooltip="Turn the order round"),
         Binding("t", "cells", "Cells", show=False, id="board.cells", tooltip="What cells show: state, age, duration, attempts"),
         Binding("c", "columns", "Columns", show=False, id="board.columns", tooltip="Choose which stages are shown"),
+        Binding(
+            "V", "save_view", "Save view", show=False, id="board.save_view", tooltip="Keep filter, order, columns and cells under a name"
+        ),
         Binding("y", "copy", "Copy id", show=False, id="board.copy", tooltip="Copy the item's id, or those of all marked items"),
         Binding("escape", "clear", "Clear", show=False, id="board.clear", key_display="esc", tooltip="Take the filter away"),
         Binding(
@@ -220,7 +223,7 @@ class BoardScreen(BoardLists):
                 return self.board is not None and (bool(self.board.question.conditions) or self.board.range_start is not None)
             case "act", _:
                 return True if self.board is not None and self.board.targets() else None
-            case (("filter" | "only" | "sort" | "reverse" | "cells" | "columns" | "copy"), _):
+            case (("filter" | "only" | "sort" | "reverse" | "cells" | "columns" | "copy" | "save_view"), _):
                 return True if self.board is not None and self.board.every_stage else None
         return True
 
@@ -274,6 +277,11 @@ class BoardScreen(BoardLists):
     def action_act(self, deed: str) -> None:
         """Do something to the marked items, or to what is under the cursor."""
         self.post_message(self.Acted(deed))
+
+    def action_save_view(self) -> None:
+        """Keep the view under a name."""
+        self.before_dialog()
+        self.post_message(self.ViewKept())
 
     def action_copy(self) -> None:
         """Copy ids."""
