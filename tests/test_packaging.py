@@ -121,12 +121,18 @@ def test_everything_that_is_declared_is_used() -> None:
     assert declared() - imported() == set()
 
 
+CHECKERS = {"mypy", "ruff", "treadle-tui", "types-networkx", "types-psutil"}
+"""Of the extra `test`, what no test runs with."""
+
+
 def test_the_lower_bounds_are_those_that_were_tried() -> None:
     """tests/lowest.txt is the set of versions the tests were run with; raising a bound means trying it."""
     tried = dict(line.split("==") for line in (ROOT / "tests" / "lowest.txt").read_text().splitlines() if line and not line.startswith("#"))
-    bounds = dict(re.fullmatch(r"([\w-]+)>=([\d.]+).*", line).groups() for line in PROJECT["dependencies"])  # type: ignore[union-attr]
+    extras = PROJECT["optional-dependencies"]
+    listed = [*PROJECT["dependencies"], *(line for extra in (*EXTRAS, "test") for line in extras[extra])]
+    bounds = dict(re.match(r"([\w-]+)(?:>=([\d.]+))?", line).groups() for line in listed)  # type: ignore[union-attr]
 
-    assert {name: tried.get(name) for name in bounds} == bounds
+    assert tried == {name: bound for name, bound in bounds.items() if name not in CHECKERS}
 
 
 def test_the_installed_program_shows_its_demonstration_and_leaves_nothing_behind(wheel: Path, tmp_path: Path) -> None:

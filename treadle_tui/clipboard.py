@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def is_local(environment: os._Environ[str] | dict[str, str]) -> bool:
     """Whether this machine's clipboard is the one of the person: not when they came by ssh, or there is no desktop."""
     if environment.get("SSH_CONNECTION") or environment.get("SSH_TTY"):
         return False
-    return os.name == "nt" or os.uname().sysname == "Darwin" or bool(environment.get("WAYLAND_DISPLAY") or environment.get("DISPLAY"))
+    return sys.platform in ("win32", "darwin") or bool(environment.get("WAYLAND_DISPLAY") or environment.get("DISPLAY"))
 
 
 async def _copy_natively(text: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+
+from treadle_tui.board.command_words import command_words
 
 #: More than this is no edit of an output.
 _MOST_BYTES = 64 * 1024 * 1024
@@ -27,11 +30,11 @@ class Written:
 
 
 def editor_command(environment: Mapping[str, str] | None = None) -> list[str]:
-    """`VISUAL`, else `EDITOR`, as arguments; empty when neither is set, or cannot be read."""
+    """`VISUAL`, else `EDITOR`, as arguments; else what every Windows has; empty when there is none, or it cannot be read."""
     surroundings = os.environ if environment is None else environment
     named = surroundings.get("VISUAL", "").strip() or surroundings.get("EDITOR", "").strip()
     try:
-        return shlex.split(named)
+        return command_words(named or ("notepad" if sys.platform == "win32" else ""))
     except ValueError:
         return []
 
@@ -49,7 +52,7 @@ async def edit_in_editor(
         path.chmod(0o600)
         try:
             with suspend():
-                code = await asyncio.to_thread(subprocess.call, [*command, str(path)])
+                code = await asyncio.to_thread(subprocess.call, [shutil.which(command[0]) or command[0], *command[1:], str(path)])
         except OSError as error:
             return Written(text, f"the editor {command[0]!r} could not be started ({error.strerror or error}); set EDITOR, or edit here")
         return _read_back(path, text, command[0], code)

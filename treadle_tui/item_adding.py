@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from treadle_tui.board.command_words import command_words
 from treadle_tui.board.workflow_choice import WorkflowChoice, WorkflowChoices
 from treadle_tui.daemon_thread import in_daemon_thread
 
@@ -38,7 +38,7 @@ async def add_items(host: EngineHost, workflow: Workflow, argument: str, tell: C
 def split_arguments(argument: str) -> list[str]:
     """What was typed as the words a shell would make of it; `~` is the home folder."""
     try:
-        words = shlex.split(argument)
+        words = command_words(argument)
     except ValueError as error:
         raise ValueError(f"{argument}: {str(error).lower()}; put a matching quote behind it") from error
     return [os.path.expanduser(word) for word in words]

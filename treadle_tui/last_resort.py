@@ -6,6 +6,7 @@ does not take what is written (ctrl+s), the program would wait for ever to say g
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import threading
@@ -38,10 +39,9 @@ class LastResort:
 
 def _terminal_settings() -> Any:
     try:
-        import termios
-
+        termios: Any = importlib.import_module("termios")  # Windows has none
         return termios.tcgetattr(sys.stdin.fileno())
-    except Exception:  # no terminal, or Windows: there is nothing to put back
+    except Exception:  # nor has everybody a terminal: there is nothing to put back
         return None
 
 
@@ -49,8 +49,7 @@ def _restore(settings: Any) -> None:
     if settings is None:
         return
     try:
-        import termios
-
+        termios: Any = importlib.import_module("termios")
         termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, settings)
     except Exception:  # the terminal has gone, and that is why we are here
         pass

@@ -488,7 +488,7 @@ async def test_giant_output_is_capped(files, monkeypatch):
 
 async def test_a_program_that_never_stops_printing_is_ended(files, monkeypatch):
     monkeypatch.setattr(commands, "MAX_DISK_BYTES", 100_000)
-    monkeypatch.setattr(commands, "_WATCH_MILLISECONDS", 1)
+    monkeypatch.setattr(commands, "_WATCH_SECONDS", 0.001)
     workflow = files.stage("shell = " + python("while True: print('x' * 10000)"))
 
     with pytest.raises(StageExecutionError, match=r"printed more than 100000 bytes and was ended"):

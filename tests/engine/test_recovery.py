@@ -20,7 +20,8 @@ from treadle_tui.engine import (
     StoreError,
     Workflow,
 )
-from treadle_tui.engine.leases import LEASE_SECONDS, Observer, process_is_alive, process_start
+from treadle_tui.engine.leases import LEASE_SECONDS, Observer
+from treadle_tui.engine.other_processes import process_is_alive, process_start
 from treadle_tui.engine.store.rows import Worker
 from treadle_tui.engine.testing import ScriptedStage, crash_engine
 

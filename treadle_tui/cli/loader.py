@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import re
 import sys
 import threading
@@ -103,7 +102,7 @@ def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflow
 def _is_everybodys(folder: Path) -> bool:
     """Whether any account of the host could have put a file there."""
     try:
-        return os.name == "posix" and bool(folder.stat().st_mode & 0o002)
+        return sys.platform != "win32" and bool(folder.stat().st_mode & 0o002)
     except OSError:
         return False
 

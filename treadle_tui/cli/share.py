@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import importlib
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,6 +14,8 @@ from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation,
 
 FOLDER_BITS = 0o2770
 """Read, write and enter for owner and group; what is made in it belongs to the group."""
+
+_has_groups: bool = sys.platform != "win32"
 
 
 @click.command()
@@ -31,7 +34,7 @@ def share(invocation: Invocation, group: str, yes: bool, as_json: bool) -> None:
     from treadle_tui.cli.failures import BadInput, OperationFailed
     from treadle_tui.cli.output import say, say_json
 
-    if os.name != "posix":
+    if not _has_groups:
         raise BadInput("share knows the groups of Unix; on this system set the permissions of the folder instead")
     db = invocation.database
     require_existing(db)
@@ -54,13 +57,12 @@ def share(invocation: Invocation, group: str, yes: bool, as_json: bool) -> None:
 
 
 def _group_number(group: str) -> int:
-    import grp
-
+    grp: Any = importlib.import_module("grp")  # Windows has none, and is not asked
     from treadle_tui.cli.failures import BadInput
     from treadle_tui.engine.errors import nearest
 
     try:
-        return grp.getgrnam(group).gr_gid
+        return int(grp.getgrnam(group).gr_gid)
     except (KeyError, ValueError):
         raise BadInput(f"there is no group {group!r} on this host; {nearest(group, (each.gr_name for each in grp.getgrall()))}") from None
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO
 
 from treadle_tui.engine.errors import StageExecutionError
@@ -28,7 +31,7 @@ MAX_ERROR_BYTES = 4096
 """What is kept of the end of the error output: the last lines say what went wrong."""
 GRACE_SECONDS = 1.0
 """How long an ended group may tidy up before it is killed."""
-_WATCH_MILLISECONDS = 2000
+_WATCH_SECONDS = 2.0
 
 
 class CommandResult(Record, frozen=True):
@@ -123,6 +126,7 @@ class _Run:
         with self._lock:
             if self._is_unwanted:
                 raise StageExecutionError(self._stage, f"command {command!r} was called off before it began")
+            _refuse_batch_file(command, self._stage)
             try:
                 self._process = subprocess.Popen(self._arguments, stdin=given, stdout=output, stderr=errors, start_new_session=True)
             except FileNotFoundError as error:
@@ -147,26 +151,47 @@ class _Run:
                 pass  # all of them have ended already
 
 
+def _refuse_batch_file(command: str, stage: str, platform: str = sys.platform) -> None:
+    """Windows hands a batch file to its shell, arguments and all: what an item says would be read as commands."""
+    if platform != "win32" or Path(shutil.which(command) or command).suffix.lower() not in (".bat", ".cmd"):
+        return
+    raise StageExecutionError(
+        stage,
+        f"command {command!r} is a batch file, which Windows reads with a shell: what items say could run; name the program itself",
+    )
+
+
 def _wait(process: subprocess.Popen[bytes], is_bearable: Callable[[], bool]) -> bool:
-    """Wait for the end; False when it stopped being bearable first. Watched only where waiting with a timeout costs nothing."""
-    if not hasattr(os, "pidfd_open"):
+    """Wait for the end; False when it stopped being bearable first."""
+    if sys.platform == "linux":
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError:  # an old kernel, or out of descriptors
+            return _look_again_and_again(process, is_bearable)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            while not poll.poll(_WATCH_SECONDS * 1000):
+                if not is_bearable():
+                    return False
+        finally:
+            os.close(descriptor)
         process.wait()
         return True
-    try:
-        descriptor = os.pidfd_open(process.pid)
-    except OSError:  # an old kernel, or out of descriptors
-        process.wait()
-        return True
-    try:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        while not poll.poll(_WATCH_MILLISECONDS):
+    else:  # noqa: RET505 - mypy sees the platform it checks for, and nothing behind this
+        return _look_again_and_again(process, is_bearable)
+
+
+def _look_again_and_again(process: subprocess.Popen[bytes], is_bearable: Callable[[], bool]) -> bool:
+    """Where the end of a process cannot be waited for together with a time, Python looks up to twenty times a second."""
+    while True:
+        try:
+            process.wait(_WATCH_SECONDS)
+        except subprocess.TimeoutExpired:
             if not is_bearable():
                 return False
-    finally:
-        os.close(descriptor)
-    process.wait()
-    return True
+        else:
+            return True
 
 
 def _size(file: IO[bytes]) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from treadle_tui.engine.leases import process_is_alive, process_start
+from treadle_tui.engine.other_processes import process_is_alive, process_start
 from treadle_tui.engine.record import Record
 from treadle_tui.engine.review import Reject, ReviewDecision
 

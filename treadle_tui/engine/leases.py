@@ -14,8 +14,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from treadle_tui.engine.other_processes import process_is_alive, process_start
 from treadle_tui.engine.store.rows import Worker
 
 LEASE_SECONDS = 30.0
@@ -36,40 +36,6 @@ _alive_here: set[str] = set()
 def declare_dead(uuid: str) -> None:
     """Count an engine of this process as dead, so that others recover its work: for the test kit, which drops engines unclosed."""
     _alive_here.discard(uuid)
-
-
-def process_start(pid: int) -> str:
-    """When a process began, as the system tells it; "" when it cannot be told or there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rsplit(")", 1)[1].split()[19]
-
-
-def process_is_alive(pid: int, start: str) -> bool:
-    """Whether the process that began then still runs; one that has ended and that nobody has asked how does not."""
-    if pid == os.getpid():
-        return not start or start == process_start(pid)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # it exists, and belongs to somebody else
-    if _has_ended(pid):
-        return False
-    now = process_start(pid)
-    return not start or not now or now == start
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether it is a zombie: killed, and its parent has not looked after it."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rsplit(")", 1)[1].split()[0] in ("Z", "X")
 
 
 class Observer:

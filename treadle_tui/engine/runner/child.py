@@ -272,9 +272,9 @@ def _deliver(future: asyncio.Future[Compute | Answer], message: Compute | Answer
 
 def _signal_group(name: str) -> None:
     """A signal to everything this attempt has started, and to itself."""
-    if not hasattr(os, "killpg"):
+    if sys.platform == "win32":
         os._exit(1)
-    if os.getpgrp() == os.getpid():
+    elif os.getpgrp() == os.getpid():
         os.killpg(0, signal.Signals[name])
     else:
         os.kill(os.getpid(), signal.Signals[name])

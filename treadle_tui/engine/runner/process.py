@@ -133,7 +133,8 @@ def _start_options() -> dict[str, Any]:
     """A session of its own, or what comes nearest."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    return {"start_new_session": True}
+    else:  # noqa: RET505 - mypy sees the platform it checks for, and nothing behind this
+        return {"start_new_session": True}
 
 
 class _Child(asyncio.SubprocessProtocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -134,5 +135,5 @@ def _put_in_place(partial: Path, target: Path, overwrite: bool) -> None:
             if target.exists():
                 raise _exists(target) from None
             os.replace(partial, target)
-    if os.name == "posix":
+    if sys.platform != "win32":
         _force_to_disk(target.absolute().parent)

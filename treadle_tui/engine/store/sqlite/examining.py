@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from treadle_tui.engine.leases import process_is_alive
+from treadle_tui.engine.other_processes import process_is_alive
 from treadle_tui.engine.store.sqlite.addresses import Stillness, address
 from treadle_tui.engine.store.sqlite.complaints import sentence_of
 from treadle_tui.engine.store.sqlite.event_checks import disagreements

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 COMPANIONS = ("-wal", "-shm", "-lock")
 """What stands behind the database's name in the names of the files beside it."""
+
+_has_modes: bool = sys.platform != "win32"
 
 
 def companions(path: Path) -> list[Path]:
@@ -22,7 +25,7 @@ def companions(path: Path) -> list[Path]:
 
 def unlike_the_database(path: Path) -> list[Path]:
     """The files beside the database whose permissions or group are not the database's."""
-    if os.name != "posix":
+    if not _has_modes:
         return []
     wanted = path.stat()
     found = []
@@ -56,7 +59,7 @@ def match_companions(path: Path) -> list[Path]:
 def set_rights(file: Path, mode: int, group: int) -> None:
     """Set permissions and group of a file or folder, touching only what differs. Raises: OSError when that is not ours to do."""
     now = file.stat()
-    if now.st_gid != group:
+    if sys.platform != "win32" and now.st_gid != group:
         os.chown(file, -1, group)
     if stat.S_IMODE(file.stat().st_mode) != mode:  # a change of the group may have dropped bits
         file.chmod(mode)
