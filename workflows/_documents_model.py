@@ -12,6 +12,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -38,7 +39,13 @@ def ask(text: str, hint: str = "", timeout: float = 300.0) -> str:
     """
     prompt = "\n\n".join(part for part in (PROMPT, f"The last answer was refused: {hint}" if hint else "", text) if part)
     command = os.environ.get("TREADLE_DOCUMENTS_COMMAND", "").strip()
-    return _ask_command(shlex.split(command), prompt, timeout) if command else _ask_address(prompt, timeout)
+    return _ask_command(_words(command), prompt, timeout) if command else _ask_address(prompt, timeout)
+
+
+def _words(command: str) -> list[str]:
+    """As a shell parts them; on Windows a backslash is part of a path."""
+    words = shlex.split(command, posix=sys.platform != "win32")
+    return [word.strip('"') for word in words] if sys.platform == "win32" else words
 
 
 def _ask_command(arguments: list[str], prompt: str, timeout: float) -> str:

@@ -21,11 +21,11 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ._media_likeness import is_alike
+from ._media_likeness import LATER_SECONDS, is_alike
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sounds (id TEXT PRIMARY KEY, sound TEXT NOT NULL, seconds REAL NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS likenesses (id TEXT PRIMARY KEY, print TEXT NOT NULL, seconds REAL NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS prints (id TEXT PRIMARY KEY, print TEXT NOT NULL, seconds REAL NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS recordings (id TEXT PRIMARY KEY, entry TEXT NOT NULL) STRICT;
 """
 
@@ -63,19 +63,21 @@ def _database(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def note_sound(folder: Path, recording: str, sound: str, seconds: float, likeness: str = "") -> None:
-    """Remember what a recording sounds like."""
+    """Remember what a recording sounds like: a digest, and a print (`likeness_of`) where there is one."""
     with _database(folder) as connection:
-        connection.execute("INSERT OR REPLACE INTO likenesses VALUES (?, ?, ?)", (recording, likeness, seconds))
+        connection.execute("INSERT OR REPLACE INTO prints VALUES (?, ?, ?)", (recording, likeness, seconds))
         connection.execute("INSERT OR REPLACE INTO sounds VALUES (?, ?, ?)", (recording, sound, seconds))
 
 
-def same_recordings(folder: Path, recording: str, sound: str, seconds: float, likeness: str = "") -> list[str]:
-    """Other recordings noted so far with the same or a like sound and the same duration, in the order of their names."""
+def same_recordings(folder: Path, recording: str, sound: str, seconds: float) -> list[str]:
+    """Other recordings noted so far with the same sound, or a like one of about the same length, in the order of their names."""
     query = "SELECT id FROM sounds WHERE sound = ? AND abs(seconds - ?) < 0.5 AND id <> ? ORDER BY id"
     with _database(folder) as connection:
         same = {name for (name,) in connection.execute(query, (sound, seconds, recording))}
-        like = connection.execute("SELECT id, print FROM likenesses WHERE abs(seconds - ?) < 0.5 AND id <> ?", (seconds, recording))
-        return sorted(same | {name for name, other in like if is_alike(likeness, other)})
+        query = "SELECT id, print FROM prints WHERE print <> '' AND abs(seconds - ?) < ? AND id <> ?"
+        others = connection.execute(query, (seconds, LATER_SECONDS, recording)).fetchall()
+        own = connection.execute("SELECT print FROM prints WHERE id = ?", (recording,)).fetchone()
+    return sorted(same | {name for name, other in others if own and is_alike(own[0], other)})
 
 
 def publish(folder: Path, entry: Entry) -> int:

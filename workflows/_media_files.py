@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from ._media_likeness import likeness_of
-
 SUFFIXES = (".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".wav", ".aiff", ".aif")
 FIELDS = ("artist", "album", "title", "track", "year")
 """What is known, asked and written of a recording."""
@@ -38,8 +36,6 @@ class Audio:
     size: int
     others: list[str] = field(default_factory=list)
     """Names of further tags, which stay as they are."""
-    likeness: str = ""
-    """Coarsely, what is heard: much the same for another encoding of it; empty where it cannot be told."""
 
 
 def read(path: Path) -> Audio:
@@ -58,7 +54,6 @@ def read(path: Path) -> Audio:
         sound_of(path),
         path.stat().st_size,
         others,
-        likeness_of(path),
     )
 
 

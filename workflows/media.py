@@ -33,6 +33,7 @@ from ._extras import missing_extra
 from ._media_catalogue import Entry, backup_place, note_sound, publish, same_recordings
 from ._media_claims import Claim, agree, from_musicbrainz, from_names
 from ._media_files import FIELDS, SUFFIXES, Audio, Unreadable, read, write
+from ._media_likeness import LEAST_SECONDS, likeness_of
 
 NEEDED = ("artist", "title")
 """Without these a recording cannot be found again, so a person is asked."""
@@ -100,7 +101,7 @@ def recordings(folder: str, network: str = "offline") -> Iterator[Recording]:
 
 @media.stage(concurrency=8)
 def listen(item: Recording) -> StageOutcome:
-    """Tags, duration, and a digest of the sound; noted, so that later files find their duplicates."""
+    """Tags, duration, a digest of the sound and what it is like; noted, so that later files find their duplicates."""
     missing = missing_extra("media", "mutagen")
     if missing:
         return Failed(missing)
@@ -110,7 +111,8 @@ def listen(item: Recording) -> StageOutcome:
         return Failed(str(error))
     except OSError as error:
         raise StageExecutionError("listen", f"{item.path}: {error.strerror or error}; mend that, then retry") from error
-    note_sound(Path(item.catalogue), item.id, audio.sound, audio.seconds, audio.likeness)
+    likeness = likeness_of(Path(item.path)) if audio.seconds >= LEAST_SECONDS else ""
+    note_sound(Path(item.catalogue), item.id, audio.sound, audio.seconds, likeness)
     return Completed(audio, summary=f"{audio.kind}, {audio.seconds:.0f} s, {len(audio.tags)} tags")
 
 
@@ -129,7 +131,7 @@ def ask_source(subtask: str, item: Recording, listen: Audio, ctx: StageContext) 
     if subtask == "file and folder names":
         return Completed(Found(names), summary=spoken(names.fields))
     if subtask == "duplicates":
-        same = same_recordings(Path(item.catalogue), item.id, listen.sound, listen.seconds, listen.likeness)
+        same = same_recordings(Path(item.catalogue), item.id, listen.sound, listen.seconds)
         return Completed(Found(Claim(), same), summary=", ".join(same) or "none")
     try:
         claim = from_musicbrainz(names.fields | listen.tags, listen.seconds)

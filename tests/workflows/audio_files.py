@@ -1,4 +1,8 @@
-"""Audio files made from nothing: WAV, FLAC and MP3 that players play, as quiet as the number they are given."""
+"""Audio files made from nothing: WAV, FLAC and MP3 that players play, as quiet as the number they are given.
+
+In `sounds/` lies what needs an encoder: `write_melody(…, seed=1)` as an MP3, Ogg Vorbis and FLAC file, encoded once with libsndfile; and a
+damaged Ogg file that ends the process which decodes it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import random
 import wave
 from pathlib import Path
 from typing import Any
+
+SOUNDS = Path(__file__).with_name("sounds")
 
 
 def write_audio(path: Path, *, seconds: float = 2.0, sound: int = 0, **tags: str) -> Path:
@@ -18,7 +24,15 @@ def write_audio(path: Path, *, seconds: float = 2.0, sound: int = 0, **tags: str
 
 
 def write_melody(
-    path: Path, *, seed: int, rate: int = 16_000, width: int = 2, channels: int = 1, loudness: float = 0.8, seconds: float = 6.0
+    path: Path,
+    *,
+    seed: int,
+    rate: int = 16_000,
+    width: int = 2,
+    channels: int = 1,
+    loudness: float = 0.8,
+    seconds: float = 6.0,
+    silence: float = 0.0,
 ) -> Path:
     """Chords that change every third of a second, the same for a seed whatever the format; WAV or AIFF."""
     import numpy
@@ -31,6 +45,7 @@ def write_melody(
     for number, chord in enumerate(chords):
         part = slice(int(number * rate / 3), int((number + 1) * rate / 3))
         sound[part] = sum(numpy.sin(2 * numpy.pi * tone * time[part]) for tone in chord) / 4
+    sound = numpy.concatenate([numpy.zeros(int(silence * rate)), sound])
     whole = numpy.round(sound * loudness * ((1 << (8 * width - 1)) - 1)).astype("<i4").repeat(channels)
     is_wav = path.suffix == ".wav"
     low_first = whole.view("u1").reshape(-1, 4)[:, :width]
@@ -42,7 +57,7 @@ def write_melody(
         return path
     exponent = rate.bit_length() - 1
     rate_bytes = (16383 + exponent).to_bytes(2, "big") + (rate << (63 - exponent)).to_bytes(8, "big")
-    common = channels.to_bytes(2, "big") + len(time).to_bytes(4, "big") + (8 * width).to_bytes(2, "big") + rate_bytes
+    common = channels.to_bytes(2, "big") + len(sound).to_bytes(4, "big") + (8 * width).to_bytes(2, "big") + rate_bytes
     chunks = b"COMM" + (18).to_bytes(4, "big") + common + b"SSND" + (len(data) + 8).to_bytes(4, "big") + bytes(8) + data
     path.write_bytes(b"FORM" + (len(chunks) + 4).to_bytes(4, "big") + b"AIFF" + chunks)
     return path
