@@ -42,6 +42,8 @@ _MOST_SUBJECTS = 64
 _LOOK = timedelta(minutes=10)
 #: Between two readings of the inbox; after a slow one it rests for so many times as long.
 _REFRESH_SECONDS, _REST = 0.1, 4
+#: The inbox is read so long after a key, rather than while one is answered; not for ever, when one key follows the other.
+_QUIET_SECONDS, _LOOKS_FOR_QUIET = 0.12, 8
 #: Lines of the log that are shown.
 _DECIDED_SHOWN = 500
 
@@ -113,6 +115,7 @@ class ReviewWork:
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept = 0
         self._sendings = 0
+        self._key_at = float("-inf")
 
     @property
     def _store(self) -> StateStore:
@@ -164,6 +167,7 @@ class ReviewWork:
             except TimeoutError:
                 pass
             self._due.clear()
+            await self._until_quiet()
             began = time.monotonic()
             try:
                 await self.read()
@@ -172,6 +176,19 @@ class ReviewWork:
                 self._due.set()
                 await asyncio.sleep(1.0)
             await asyncio.sleep(max(_REFRESH_SECONDS, _REST * (time.monotonic() - began)))
+
+    async def _until_quiet(self) -> None:
+        """Wait until no key has been pressed for a moment."""
+        for _ in range(_LOOKS_FOR_QUIET):
+            rest = _QUIET_SECONDS - (time.monotonic() - self._key_at)
+            if rest <= 0:
+                return
+            await asyncio.sleep(rest)
+
+    def touch(self) -> None:
+        """A key has been pressed."""
+        self._key_at = time.monotonic()
+        self.session.touch(self.monotonic())
 
     async def read(self) -> None:
         """Read the inbox, what reviewers keep, and, when it is shown, the log."""

@@ -111,6 +111,8 @@ class Terminal:
         self.screen = Screen(columns, rows)
         self.written = ""
         """Everything that was written to it, sequences and all."""
+        self.read_at = 0.0
+        """When the latest piece of it came, by `time.perf_counter`: drawing it takes this terminal longer than a real one."""
         self._descriptor, inside = pty.openpty()
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         without_a_size = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
@@ -143,6 +145,7 @@ class Terminal:
             return False
         try:
             data = os.read(self._descriptor, 1 << 16)
+            self.read_at = time.perf_counter()
         except OSError:  # the program has ended, and its side is closed
             return False
         text = data.decode(errors="replace")
@@ -161,6 +164,14 @@ class Terminal:
             if not self.read() and (code := self.exit_code()) is not None:
                 said = f"the program ended with {code} before {pattern!r} appeared; the screen is:\n{self.screen}"
                 raise AssertionError(f"{said}\nand last was written: {self.written[-600:]!r}")
+
+    def wait_until(self, text: str, seconds: float = 5.0) -> float:
+        """Read until the text stands on the screen; when what completed it came."""
+        deadline = time.monotonic() + seconds
+        while text not in str(self.screen):
+            assert time.monotonic() < deadline, f"{text!r} did not come; the screen is:\n{self.screen}"
+            self.read(0.2)
+        return self.read_at
 
     def settings(self) -> list[Any]:
         """What the terminal does with what is typed: echo, line by line, and so on."""

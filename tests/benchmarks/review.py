@@ -154,12 +154,7 @@ def decided(folder: Path, db: Path) -> list[float]:
                 terminal.read(0.01)
             began = time.perf_counter()
             terminal.press("a")
-            wanted = f"title  doc-{number:05d}"
-            while wanted not in str(terminal.screen):
-                terminal.read(0.2)
-                if time.perf_counter() - began > 5:
-                    raise SystemExit(f"{wanted} did not come:\n{terminal.screen}")
-            waits.append(time.perf_counter() - began)
+            waits.append(terminal.wait_until(f"title  doc-{number:05d}") - began)
     return waits
 
 

@@ -104,7 +104,7 @@ def test_folds_survive_newer_data() -> None:
     outline = Outline(data_nodes({"a": {"b": 1, "c": [1, [2]]}}, ()))
     outline.fold(outline.lines(80)[0].node, False)
 
-    outline.replace(data_nodes({"a": {"b": 2, "c": []}}, ()))
+    outline = outline.another(data_nodes({"a": {"b": 2, "c": []}}, ()))
 
     assert [text_of(line) for line in outline.lines(80)] == ["▸ a  2 entries"]
 

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from tests.screens.driving import Driver, running
 from tests.screens.papers import Paper
 from treadle_tui.board.outbox import Outbox
@@ -23,6 +25,8 @@ from treadle_tui.screens.one_line import OneLine
 from treadle_tui.screens.reject_reason import RejectReason
 from treadle_tui.screens.review_modal import ReviewModal
 from treadle_tui.screens.review_screen import ReviewScreen
+from treadle_tui.widgets.review_list import ReviewList
+from treadle_tui.widgets.review_preview import ReviewPreview
 
 #: Long enough that nothing is sent while a test looks.
 HELD = LoadedSettings(Settings(undo_seconds=60.0))
@@ -91,6 +95,27 @@ async def test_what_comes_next_has_been_read_before_it_is_asked_for() -> None:
         current = queue.current
         assert current is not None
         assert work(ui).subject(current) is not None
+
+
+async def test_a_decision_draws_what_was_prepared_and_lays_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"paper-{number}" for number in range(60)]
+    async with inbox(*names, settings=HELD, size=(160, 20)) as ui:
+        screen = ui.app.screen
+        preview, listed = screen.query_one(ReviewPreview), screen.query_one(ReviewList)
+        following = work(ui).queue.lines[1]
+        await ui.until(lambda: following.key in preview._prepared, "the next one is prepared")
+        moment = work(ui).now()
+        listed._now = lambda: moment
+        await ui.pilot.pause(0.1)
+        prepared, third = preview._prepared[following.key][1], listed.draw_line(2)
+        layouts: list[object] = []
+        monkeypatch.setattr(type(screen), "_refresh_layout", lambda *asked, **how: layouts.append(asked))
+        await ui.press("a")
+        await ui.seen("publish paper-1?", "approved paper-0")
+
+        assert preview.outline.outline is prepared
+        assert listed.draw_line(1) is third, "a line that has only moved is not drawn again"
+        assert layouts == []
 
 
 async def test_a_decision_is_held_and_u_takes_it_back_to_where_it_stood() -> None:

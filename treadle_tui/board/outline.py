@@ -121,46 +121,55 @@ class OutlineLine(NamedTuple):
 
 
 @dataclass(slots=True)
+class Folds:
+    """What has been folded and unfolded by hand, by key: the same for all outlines that are shown in one place."""
+
+    by_key: dict[Key, bool] = field(default_factory=dict)
+    changes: int = 0
+
+    def put(self, key: Key, is_open: bool) -> None:
+        """Fold it, or unfold it."""
+        self.by_key[key] = is_open
+        self.changes += 1
+
+
+@dataclass(slots=True)
 class Outline:
     """Nodes, which of them are unfolded, and their lines for a width."""
 
     nodes: Sequence[Node] = ()
-    _folds: dict[Key, bool] = field(default_factory=dict)
+    _folds: Folds = field(default_factory=Folds)
     _children: dict[Key, Sequence[Node]] = field(default_factory=dict)
     _lines: list[OutlineLine] = field(default_factory=list)
-    _width: int = -1
+    _drawn_for: tuple[int, int] = (-1, -1)
+    """The width, and how often something had been folded by then."""
 
-    def replace(self, nodes: Sequence[Node]) -> None:
-        """Show newer nodes; what was unfolded by hand stays so."""
-        self.nodes = nodes
-        self._children.clear()
-        self._width = -1
+    def another(self, nodes: Sequence[Node]) -> Outline:
+        """An outline of other nodes for the same place: what was unfolded by hand is so there as well."""
+        return Outline(nodes, self._folds)
 
     def is_open(self, node: Node) -> bool:
         """Whether the node is unfolded."""
-        return node.is_foldable and self._folds.get(node.key, node.starts_open)
+        return node.is_foldable and self._folds.by_key.get(node.key, node.starts_open)
 
     def fold(self, node: Node, is_open: bool) -> bool:
         """Fold or unfold a node; whether that changed anything."""
         if not node.is_foldable or self.is_open(node) == is_open:
             return False
-        self._folds[node.key] = is_open
-        self._width = -1
+        self._folds.put(node.key, is_open)
         return True
 
     def fold_all(self, is_open: bool) -> None:
         """Fold everything, or unfold everything one level at a time."""
-        for line in self.lines(max(self._width, 1)):
+        for line in list(self.lines(max(self._drawn_for[0], 1))):
             if line.is_first:
-                self._folds[line.node.key] = is_open
-        self._width = -1
+                self._folds.put(line.node.key, is_open)
 
     def reveal(self, has: Callable[[str], object], most: int = _MOST_SEARCHED) -> None:
         """Unfold whatever has to be for every node with such a text to be seen; looks at no more than so many nodes."""
         left = [most]
         for node in self.nodes:
             self._reveal(node, has, left)
-        self._width = -1
 
     def _reveal(self, node: Node, has: Callable[[str], object], left: list[int]) -> bool:
         left[0] -= 1
@@ -170,7 +179,7 @@ class Outline:
         for child in self._children_of(node) if node.make_children is not None else ():
             inside = self._reveal(child, has, left) or inside
         if inside:
-            self._folds[node.key] = True
+            self._folds.put(node.key, True)
         own = "".join(span.text for span in (*node.spans, *node.flow))
         return inside or bool(has(node.label) or has(own) or any(map(has, node.paragraphs)))
 
@@ -181,10 +190,11 @@ class Outline:
 
     def lines(self, width: int) -> list[OutlineLine]:
         """Every line of what is unfolded, none wider than `width`."""
-        if width != self._width:
+        drawn_for = width, self._folds.changes
+        if drawn_for != self._drawn_for:
             self._lines = []
             self._draw(self.nodes, 0, width, -1)
-            self._width = width
+            self._drawn_for = drawn_for
         return self._lines
 
     def _draw(self, nodes: Sequence[Node], depth: int, width: int, parent: int) -> None:

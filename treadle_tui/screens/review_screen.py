@@ -54,6 +54,7 @@ class ReviewBench(Protocol):
     def now(self) -> datetime: ...
     def monotonic(self) -> float: ...
     def want(self) -> None: ...
+    def touch(self) -> None: ...
     def subject(self, line: ReviewLine) -> ReviewSubject | None: ...
     def prepare(self, lines: Sequence[ReviewLine]) -> None: ...
     def show_tab(self, tab: Tab) -> None: ...
@@ -148,6 +149,8 @@ class ReviewScreen(MainScreen):
         self.bench = bench
         self._painted: ReviewLine | None = None
         self._decided_at = (float("-inf"), "")
+        self._offered: tuple[bool, Tab, bool] | None = None
+        """What the keys that are offered depend on."""
         self._look: Timer | None = None
         self._looked_at: ReviewKey | None = None
 
@@ -191,7 +194,7 @@ class ReviewScreen(MainScreen):
 
     def on_key(self, event: events.Key) -> None:
         """Somebody is there."""
-        self.bench.session.touch(self.bench.monotonic())
+        self.bench.touch()
 
     # news -----------------------------------------------------------------------------------------------------------------------
 
@@ -206,13 +209,28 @@ class ReviewScreen(MainScreen):
 
     def subject_ready(self, key: ReviewKey) -> None:
         """What a review is about has been read."""
+        if not (self.is_there and self.is_mounted):
+            return
         line = self.queue.current
-        if self.is_there and self.is_mounted and line is not None and line.key == key:
+        if line is not None and line.key == key:
             self._show_preview()
+        else:
+            self._prepare(next((each for each in self.queue.next_lines if each.key == key), None))
+
+    def _prepare(self, line: ReviewLine | None) -> None:
+        """Draw what will most likely be asked for next, before it is."""
+        subject = self.bench.subject(line) if line is not None else None
+        if line is not None and subject is not None:
+            self.query_one(ReviewPreview).prepare(line, subject, self.bench.now(), *self._kept_on(line))
+
+    def _kept_on(self, line: ReviewLine) -> tuple[str, bool]:
+        """The note, and whether an edit was begun."""
+        return self.bench.note_on(line.key), self.bench.draft_on(line.key) is not None
 
     def _tick(self) -> None:
         if self.is_current and self.app.app_focus:
-            self.query_one(ReviewList).refresh()
+            self.query_one(ReviewList).repaint()
+            self.query_one(ReviewPreview).forget_prepared()
             if self.queue.lines:
                 self.bench.want()
 
@@ -227,14 +245,16 @@ class ReviewScreen(MainScreen):
         self._show_nothing()
         self.query_one(ReviewList).show()
         self._show_preview()
-        self.refresh_bindings()
+        offered = bool(queue.lines), queue.tab, bool(queue.marks)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def _show_preview(self) -> None:
         """What is under the cursor, from what has been read; what comes next is read meanwhile."""
         line = self.queue.current
         subject = self.bench.subject(line) if line is not None else None
-        has_draft = line is not None and self.bench.draft_on(line.key) is not None
-        note = self.bench.note_on(line.key) if line is not None else ""
+        note, has_draft = self._kept_on(line) if line is not None else ("", False)
         self.query_one(ReviewPreview).show(line, subject, self.bench.now(), note, has_draft)
         self.bench.session.show(line.key if line is not None and self.queue.tab in _OPEN_TABS else None, self.bench.monotonic())
         self.bench.prepare([*([line] if line is not None else []), *self.queue.next_lines])

@@ -8,12 +8,12 @@ from rich.style import Style
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from treadle_tui.board.header_facts import HeaderFacts
 from treadle_tui.board.safe_text import safe_line, shorten_middle, width_of
 from treadle_tui.board.standing import Phase, Standing
-from treadle_tui.widgets.key_bar import key_of
+from treadle_tui.widgets.key_bar import key_of, keys_of
+from treadle_tui.widgets.part_styles import PartStyles
 from treadle_tui.widgets.plain_text import MESSAGE_SECONDS
 from treadle_tui.widgets.span_line import Piece, line_of, pieces_width
 
@@ -37,8 +37,10 @@ _PHASE_WORDS = {
 }
 
 
-class BoardHeader(Widget):
+class BoardHeader(PartStyles):
     """Two lines; nothing in them moves unless something runs."""
+
+    PARTS = "board-header"
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "board-header--name",
@@ -155,91 +157,89 @@ class BoardHeader(Widget):
     def _forget(self) -> None:
         self.message = ""
 
-    def _style(self, part: str) -> Style:
-        return self.get_component_rich_style(f"board-header--{part}", partial=True)
-
     def _place_line(self) -> Strip:
-        name: list[Piece] = [("  treadle", self._style("name")), ("  ", Style.null())]
+        name: list[Piece] = [("  treadle", self.part("name")), ("  ", Style.null())]
         right = self._engine_pieces()
         room = self.size.width - pieces_width([*name, *right]) - len(_GAP)
         workflow = f" · {safe_line(self.facts.workflow)}" if self.facts.workflow else ""
         screens = self._screen_pieces(room, _NAME_LEAST + width_of(workflow))
         place = shorten_middle(safe_line(self.facts.database), max(_NAME_LEAST, room - pieces_width(screens) - width_of(workflow)))
-        left = [*name, (place, self._style("place")), (workflow, self._style("quiet")), *screens]
-        return line_of(left, right, self.size.width, self.rich_style)
+        left = [*name, (place, self.part("place")), (workflow, self.part("quiet")), *screens]
+        return line_of(left, right, self.size.width, self.base)
 
     def _screen_pieces(self, room: int, least: int) -> list[Piece]:
         """The main screens with their keys, or only the keys of the others, or the one in front, as room allows when so much is kept."""
         if len(self.facts.screens) < 2:
             return []
+        key_by_id = keys_of(self.screen)
         pieces: list[Piece] = [(_GAP, Style.null())]
         for id, title in self.facts.screens:
-            pieces.append((f"{key_of(self.screen, f'app.{id}')} {title}", self._style("screen" if title == self._title else "quiet")))
+            pieces.append((f"{key_by_id.get(f'app.{id}', '')} {title}", self.part("screen" if title == self._title else "quiet")))
             pieces.append(("  ", Style.null()))
         if pieces_width(pieces) <= room - max(least, _PLACE_LEAST):
             return pieces
         keys: list[Piece] = [(_GAP, Style.null())]
         for id, title in self.facts.screens:
-            key = key_of(self.screen, f"app.{id}")
+            key = key_by_id.get(f"app.{id}", "")
             words = f"{key} {title}" if title == self._title else key
-            keys += [(words, self._style("screen" if title == self._title else "quiet")), (" ", Style.null())]
+            keys += [(words, self.part("screen" if title == self._title else "quiet")), (" ", Style.null())]
         if pieces_width(keys) <= room - least:
             return keys
-        front: list[Piece] = [(_GAP, Style.null()), (self._title, self._style("screen"))]
+        front: list[Piece] = [(_GAP, Style.null()), (self._title, self.part("screen"))]
         return front if pieces_width(front) <= room - least else []
 
     def _engine_pieces(self) -> list[Piece]:
         pieces: list[Piece] = []
         waiting, outbox = self.facts.waiting, self.facts.outbox
         if outbox:
-            pieces += [(f"{outbox:,} in the outbox", self._style("message")), (_GAP, Style.null())]
+            pieces += [(f"{outbox:,} in the outbox", self.part("message")), (_GAP, Style.null())]
         if waiting:
             from treadle_tui.engine.states import StageState
 
             words = f"{StageState.AWAITING_REVIEW.glyph} {waiting:,} waiting"
-            pieces += [(words, self._style("badge")), (_GAP, Style.null())]
+            pieces += [(words, self.part("badge")), (_GAP, Style.null())]
         pieces += [self._engine_piece(), ("  ", Style.null())]
         return pieces
 
     def _engine_piece(self) -> Piece:
         standing = self.standing
         if standing.phase is Phase.RUNNING and standing.words:
-            return "! in trouble", self._style("trouble")
+            return "! in trouble", self.part("trouble")
         if standing.phase is Phase.RUNNING:
             sign = _RUNNING_FRAMES[self._frame] if self.is_animated else "○"
-            return (f"{sign} running", self._style("running")) if self.is_animated else (f"{sign} idle", self._style("quiet"))
+            return (f"{sign} running", self.part("running")) if self.is_animated else (f"{sign} idle", self.part("quiet"))
         if standing.phase is Phase.ATTACHED:
             sign = _RUNNING_FRAMES[self._frame] if self.is_animated else "◌"
-            return f"{sign} {standing.attachment.words}", self._style("running" if self.is_animated else "quiet")
+            return f"{sign} {standing.attachment.words}", self.part("running" if self.is_animated else "quiet")
         sign = "!" if standing.is_failed else "…"
-        return f"{sign} {_PHASE_WORDS[standing.phase]}", self._style("trouble" if standing.is_failed else "quiet")
+        return f"{sign} {_PHASE_WORDS[standing.phase]}", self.part("trouble" if standing.is_failed else "quiet")
 
     def _totals_line(self) -> Strip:
         width = self.size.width
         if self.standing.words:
             key = key_of(self.screen, "app.restart")
-            remedy: list[Piece] = [(f" · {key} starts it again  ", self._style("quiet"))] if key else []
-            return line_of([(f"  {safe_line(self.standing.words)}", self._style("trouble"))], remedy, width, self.rich_style)
-        message: list[Piece] = [(self.message + "  ", self._style("message"))] if self.message else []
+            remedy: list[Piece] = [(f" · {key} starts it again  ", self.part("quiet"))] if key else []
+            return line_of([(f"  {safe_line(self.standing.words)}", self.part("trouble"))], remedy, width, self.base)
+        message: list[Piece] = [(self.message + "  ", self.part("message"))] if self.message else []
         totals = self._totals(with_words=True)
         if pieces_width(totals) + pieces_width(message) + 4 > width:
             totals = self._totals(with_words=False)
         if pieces_width(totals) > width:
             totals = self._brief_totals()
         if message and pieces_width(totals) + pieces_width(message) + 2 > width:
-            return line_of([("  ", Style.null()), *message], [], width, self.rich_style)
-        return line_of(totals, message, width, self.rich_style)
+            return line_of([("  ", Style.null()), *message], [], width, self.base)
+        return line_of(totals, message, width, self.base)
 
     def _brief_totals(self) -> list[Piece]:
         """As the board and the graph put it: the sign tells the state."""
         pieces: list[Piece] = [("  ", Style.null())]
         for state, count in self.tally.in_order() if self.tally is not None else ():
-            pieces.append((f"{state.glyph}{count:,}  ", self._style(state.value.replace("_", "-"))))
+            pieces.append((f"{state.glyph}{count:,}  ", self.part(state.value.replace("_", "-"))))
         return pieces
 
     def _totals(self, *, with_words: bool) -> list[Piece]:
         pieces: list[Piece] = [("  ", Style.null())]
         for state, count in self.tally.in_order() if self.tally is not None else ():
             name = state.word if with_words else state.letter
-            pieces.append((f"{state.glyph} {count:,} {name}{_GAP}", self._style(state.value.replace("_", "-"))))
+            pieces.append((f"{state.glyph} {count:,} {name}{_GAP}", self.part(state.value.replace("_", "-"))))
         return pieces

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from treadle_tui.board.safe_text import fit, safe_line, width_of
 from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.board.workflow_choice import WorkflowChoices
-from treadle_tui.widgets.key_bar import key_of
+from treadle_tui.widgets.key_bar import keys_of
 
 _MOST_PROBLEMS = 4
 
@@ -53,7 +53,8 @@ class EmptyState(Widget):
         self._say()
 
     def _say(self) -> None:
-        keys = {name: key_of(self.screen, name) for name in ("board.add_items", "app.quit", "board.filter", "board.clear")}
+        offered = keys_of(self.screen)
+        keys = {name: offered.get(name, "") for name in ("board.add_items", "app.quit", "board.filter", "board.clear")}
         words = no_match_words(self._filter, keys) if self._filter else empty_words(*self._facts, keys)
         content = Content.assemble(*words)
         if content.markup != self._content.markup:

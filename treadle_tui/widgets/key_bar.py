@@ -8,9 +8,9 @@ from rich.style import Style
 from textual import events
 from textual.screen import Screen
 from textual.strip import Strip
-from textual.widget import Widget
 
 from treadle_tui.board.safe_text import width_of
+from treadle_tui.widgets.part_styles import PartStyles
 from treadle_tui.widgets.span_line import Piece, line_of
 
 _GAP = 3
@@ -18,12 +18,17 @@ _GAP = 3
 _LAST = ("app.help", "app.quit")
 
 
+def keys_of(screen: Screen[Any]) -> dict[str, str]:
+    """The keys of the actions a screen offers now, as they are shown, by the actions' ids. Every action is asked: ask once a frame."""
+    shown: dict[str, str] = {}
+    for active in screen.active_bindings.values():
+        shown.setdefault(active.binding.id or "", screen.app.get_key_display(active.binding))
+    return shown
+
+
 def key_of(screen: Screen[Any], id: str) -> str:
     """The key of an action on a screen, as it is shown; empty when it is not offered there."""
-    for active in screen.active_bindings.values():
-        if active.binding.id == id:
-            return screen.app.get_key_display(active.binding)
-    return ""
+    return keys_of(screen).get(id, "")
 
 
 class _Hint(NamedTuple):
@@ -38,8 +43,10 @@ class _Hint(NamedTuple):
         return width_of(self.shown_key) + 1 + width_of(self.word)
 
 
-class KeyBar(Widget):
+class KeyBar(PartStyles):
     """One line of keys and words; what does not fit is in the help. A click on a word presses its key."""
+
+    PARTS = "key-bar"
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"key-bar--key", "key-bar--word", "key-bar--disabled"}
     """
@@ -76,13 +83,13 @@ class KeyBar(Widget):
 
     def render_line(self, y: int) -> Strip:
         """As many hints as fit, in the order in which the bindings are declared."""
-        key, word, disabled = (self.get_component_rich_style(f"key-bar--{part}", partial=True) for part in ("key", "word", "disabled"))
+        key, word, disabled = (self.part(part) for part in ("key", "word", "disabled"))
         pieces: list[Piece] = [(" " * self._indent, Style.null())]
         for number, (_, hint) in enumerate(self._placed_hints()):
             pieces.append((" " * _GAP if number else "", Style.null()))
             pieces.append((hint.shown_key + " ", key if hint.is_enabled else disabled))
             pieces.append((hint.word, word if hint.is_enabled else disabled))
-        return line_of(pieces, [], self.size.width, self.rich_style)
+        return line_of(pieces, [], self.size.width, self.base)
 
     def on_click(self, event: events.Click) -> None:
         """Press the key whose hint is under the mouse."""

@@ -10,17 +10,20 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from treadle_tui.board.outline import Node, Outline, OutlineLine, Span, Tone
 from treadle_tui.board.outline_search import Hit, Place, hits_in, pattern_of
+from treadle_tui.widgets.line_view import LineView
+
+_MOST_DRAWN = 2048
 
 
-class OutlineView(ScrollView, can_focus=True):
+class OutlineView(LineView, can_focus=True):
     """Folding text; draws only what is on the screen."""
+
+    PARTS = "outline-view"
 
     BINDING_GROUP_TITLE = "Text"
 
@@ -63,12 +66,6 @@ class OutlineView(ScrollView, can_focus=True):
 
     DEFAULT_CSS = """
     OutlineView {
-        background: $background;
-        color: $foreground;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-        scrollbar-size-vertical: 1;
         & > .outline-view--cursor { background: $cursor-row; text-style: $line-cursor-style; }
         & > .outline-view--muted { color: $quiet; }
         & > .outline-view--label { color: $quiet; }
@@ -86,8 +83,6 @@ class OutlineView(ScrollView, can_focus=True):
     }
     """
 
-    ALLOW_SELECT = False
-
     class CursorMoved(Message):
         """The cursor is on another line."""
 
@@ -103,6 +98,7 @@ class OutlineView(ScrollView, can_focus=True):
 
     def __init__(self, nodes: Sequence[Node] = (), *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._drawn: dict[tuple[Span, ...], Strip] = {}
         self.outline = Outline(nodes)
         self.cursor_line = 0
         self._pattern: re.Pattern[str] | None = None
@@ -113,17 +109,28 @@ class OutlineView(ScrollView, can_focus=True):
     @property
     def lines(self) -> list[OutlineLine]:
         """The lines as they are drawn now."""
-        return self.outline.lines(max(10, self._text_width - 1))
+        return self.outline.lines(self._line_width)
 
     @property
-    def _text_width(self) -> int:
-        """Cells beside the scrollbar, whether that is shown or not."""
-        return self.scrollable_content_region.width
+    def _line_width(self) -> int:
+        return max(10, self.text_width - 1)
 
     def show(self, nodes: Sequence[Node]) -> None:
         """Show newer nodes; what was unfolded stays so, and the cursor on its node."""
+        self.show_prepared(self.outline.another(nodes))
+
+    def prepare(self, nodes: Sequence[Node]) -> Outline:
+        """Nodes that will be shown soon: the lines they begin with are drawn now."""
+        prepared = self.outline.another(nodes)
+        for line in prepared.lines(self._line_width)[: max(1, self.size.height)]:
+            self._drawn_before(line.spans)
+        return prepared
+
+    def show_prepared(self, outline: Outline) -> None:
+        """Show what has been prepared."""
         before = self._node()
-        self.outline.replace(nodes)
+        self.outline = outline
+        self.set_line_count(len(self.lines))
         if before is not None:
             self.go_to(before.key)
         self._rearrange()
@@ -133,24 +140,34 @@ class OutlineView(ScrollView, can_focus=True):
         for number, line in enumerate(self.lines):
             if line.is_first and line.node.key == key:
                 self.cursor_line = number
-                self._show_cursor()
-                self.refresh()
+                self.show_line(number)
+                self.repaint()
                 return
 
-    def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
-        number = round(self.scroll_y) + y
-        width = self._text_width
-        base = self.rich_style
-        if number >= len(self.lines):
-            return Strip([Segment(" " * width, base)], width)
-        if number == self.cursor_line and self.has_focus:
-            base = self.get_component_rich_style("outline-view--cursor")
-        spans = self.lines[number].spans
-        segments = [Segment(text, base + self._tone(tone)) for text, tone in spans]
-        if number in self._places:
-            segments = list(self._marked(spans, base, self._places[number]))
-        return Strip([Segment(" ", base), *segments]).extend_cell_length(width, base).crop(0, width)
+    def forget_drawn(self) -> None:
+        """Width or styles have changed."""
+        super().forget_drawn()
+        self._drawn.clear()
+
+    def draw_line(self, number: int) -> Strip:
+        """One line of the text: the one under the cursor and those with what was looked for anew, others as they were drawn before."""
+        spans = self.lines[number].spans if number < len(self.lines) else ()
+        if number < len(self.lines) and number == self.cursor_line and self.has_focus:
+            base = self.whole_part("cursor")
+        elif number in self._places:
+            base = self.base
+        else:
+            return self._drawn_before(spans)
+        return self.finish([Segment(" ", base), *self._marked(spans, base, self._places.get(number, ()))], base)
+
+    def _drawn_before(self, spans: tuple[Span, ...]) -> Strip:
+        strip = self._drawn.get(spans)
+        if strip is None:
+            if len(self._drawn) >= _MOST_DRAWN:
+                self._drawn.clear()
+            strip = self.finish([Segment(" ", self.base), *self._marked(spans, self.base, ())], self.base)
+            self._drawn[spans] = strip
+        return strip
 
     def _marked(self, spans: Sequence[Span], base: Style, places: Sequence[tuple[Place, bool]]) -> Iterator[Segment]:
         """The spans, those characters of them in other styles that were looked for."""
@@ -160,7 +177,7 @@ class OutlineView(ScrollView, can_focus=True):
             for place, is_shown in places:
                 start, end = max(place.start, first), min(place.end, last)
                 if start < end:
-                    hit = self.get_component_rich_style(f"outline-view--hit{'-shown' * is_shown}", partial=True)
+                    hit = self.part("hit-shown" if is_shown else "hit")
                     yield Segment(text[at - first : start - first], style)
                     yield Segment(text[start - first : end - first], style + hit)
                     at = end
@@ -168,9 +185,7 @@ class OutlineView(ScrollView, can_focus=True):
             first = last
 
     def _tone(self, tone: Tone) -> Style:
-        if tone is Tone.PLAIN:
-            return Style.null()
-        return self.get_component_rich_style(f"outline-view--{tone.value}", partial=True)
+        return Style.null() if tone is Tone.PLAIN else self.part(tone.value)
 
     # looking for words -----------------------------------------------------------------------------------------------------------
 
@@ -208,7 +223,7 @@ class OutlineView(ScrollView, can_focus=True):
         for number, hit in enumerate(self._hits):
             for place in hit:
                 self._places.setdefault(place.line, []).append((place, number == self._hit))
-        self.refresh()
+        self.repaint()
 
     @property
     def node(self) -> Node | None:
@@ -220,22 +235,15 @@ class OutlineView(ScrollView, can_focus=True):
 
     def _rearrange(self) -> None:
         self.cursor_line = max(0, min(self.cursor_line, len(self.lines) - 1))
-        self.virtual_size = Size(self._text_width, len(self.lines))
+        self.set_line_count(len(self.lines))
         if self._pattern is not None or self._hits:
             self._find()
-        self.refresh()
-
-    def _show_cursor(self) -> None:
-        first, height = round(self.scroll_y), max(1, self.size.height)
-        if self.cursor_line < first:
-            self.scroll_to(y=self.cursor_line, animate=False, force=True)
-        elif self.cursor_line >= first + height:
-            self.scroll_to(y=self.cursor_line - height + 1, animate=False, force=True)
+        self.repaint()
 
     def _move_to(self, line: int) -> None:
         self.cursor_line = max(0, min(line, len(self.lines) - 1))
-        self._show_cursor()
-        self.refresh()
+        self.show_line(self.cursor_line)
+        self.repaint()
         self.post_message(self.CursorMoved(self, self._node()))
 
     def on_resize(self) -> None:
@@ -248,7 +256,7 @@ class OutlineView(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Fold or unfold what was clicked."""
         event.stop()
-        line = round(self.scroll_y) + event.y
+        line = self.first_line + event.y
         if line < len(self.lines):
             self._move_to(line)
             node = self.lines[line].node

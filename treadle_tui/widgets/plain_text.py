@@ -10,6 +10,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from treadle_tui.board.safe_text import safe_line, width_of
+from treadle_tui.widgets.part_styles import PartStyles
 from treadle_tui.widgets.span_line import line_of
 
 #: How long a message stands before it goes by itself.
@@ -56,8 +57,10 @@ def _line_content(line: Line) -> Content:
     return Content.assemble(*pairs, *rest)
 
 
-class TitleLine(Widget):
+class TitleLine(PartStyles):
     """A title on the left, where things stand on the right: where there is not enough room, the end of that gives way, then the title."""
+
+    PARTS = "title-line"
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"title-line--title", "title-line--standing", "title-line--message"}
 
@@ -106,7 +109,7 @@ class TitleLine(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Title, room, standing or the latest message."""
-        title = self.get_component_rich_style("title-line--title", partial=True)
-        right = self.get_component_rich_style(f"title-line--{'message' if self._message else 'standing'}", partial=True)
+        title = self.part("title")
+        right = self.part("message" if self._message else "standing")
         words = self._message or self._fitting_standing()
-        return line_of([(" " + self._title, title)], [(f" {words} ", right)], self.size.width, self.rich_style)
+        return line_of([(" " + self._title, title)], [(f" {words} ", right)], self.size.width, self.base)

@@ -10,16 +10,15 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from treadle_tui.board.history_outline import decision_words
-from treadle_tui.board.review_line import ReviewLine, Tab
+from treadle_tui.board.review_line import ReviewKey, ReviewLine, Tab
 from treadle_tui.board.review_queue import ReviewQueue
 from treadle_tui.board.safe_text import fit, safe_line, shorten, shorten_middle, width_of
 from treadle_tui.board.time_text import age, clock_time
+from treadle_tui.widgets.line_view import LineView
 
 _MARK, _CURSOR = "●", "▌"
 _AGE_CELLS = 4
@@ -27,10 +26,16 @@ _TITLE_MOST, _TITLE_LEAST = 48, 16
 _WHY_CELLS = 12
 _WHY_FROM = 64
 """Cells from which there is room for why a person is asked."""
+_MOST_DRAWN = 512
+
+_Drawn = tuple[ReviewLine, str, bool, bool, int]
+"""What a line was drawn from: itself, its age, whether the cursor is on it, whether it is marked, cells for its name."""
 
 
-class ReviewList(ScrollView, can_focus=True):
+class ReviewList(LineView, can_focus=True):
     """Lines of a `ReviewQueue`; the cursor is the queue's."""
+
+    PARTS = "review-list"
 
     BINDING_GROUP_TITLE = "List"
 
@@ -64,12 +69,6 @@ class ReviewList(ScrollView, can_focus=True):
 
     DEFAULT_CSS = """
     ReviewList {
-        background: $background;
-        color: $foreground;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-gutter: stable;
-        scrollbar-size-vertical: 1;
         & > .review-list--cursor { background: $cursor-row; text-style: $line-cursor-style; }
         & > .review-list--quiet { color: $quiet; }
         & > .review-list--mark { color: $accent; }
@@ -79,8 +78,6 @@ class ReviewList(ScrollView, can_focus=True):
         & > .review-list--pill { color: $accent; text-style: bold; }
     }
     """
-
-    ALLOW_SELECT = False
 
     class CursorMoved(Message):
         """The cursor is on another line, by a key or the mouse."""
@@ -92,64 +89,79 @@ class ReviewList(ScrollView, can_focus=True):
         super().__init__()
         self.queue = queue
         self._now = now
+        self._drawn: dict[tuple[ReviewKey, int], tuple[_Drawn, Strip]] = {}
+        self._title_cells = 0
 
     # drawing --------------------------------------------------------------------------------------------------------------------
 
     def show(self) -> None:
         """Draw what the queue says now."""
-        extra = 1 if self._pill else 0
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self.queue.lines) + extra)
-        self._show_cursor()
-        self.refresh()
+        self._title_cells = 0
+        self.set_line_count(len(self.queue.lines) + (1 if self._pill else 0))
+        self.show_line(self.queue.place)
+        self.repaint()
 
     @property
     def _pill(self) -> int:
         return self.queue.newcomers if self.queue.tab is Tab.WAITING else 0
-
-    def _show_cursor(self) -> None:
-        first, height, at = round(self.scroll_y), max(1, self.size.height), self.queue.place
-        if at < first:
-            self.scroll_to(y=at, animate=False, force=True)
-        elif at >= first + height:
-            self.scroll_to(y=at - height + 1, animate=False, force=True)
 
     def on_resize(self, event: events.Resize) -> None:
         """Other lines are on the screen."""
         self.queue.look_at(event.size.height)
         self.show()
 
-    def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
-        number, width, lines = round(self.scroll_y) + y, self.scrollable_content_region.width, self.queue.lines
-        base = self.rich_style
-        if number == len(lines) and self._pill:
-            pill = self.get_component_rich_style("review-list--pill", partial=True)
-            return Strip([Segment(f"       +{self._pill:,} new", base + pill)]).extend_cell_length(width, base).crop(0, width)
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Other lines are on the screen, whose names may be longer."""
+        self._title_cells = 0
+        super().watch_scroll_y(old_value, new_value)
+
+    def forget_drawn(self) -> None:
+        """Width or styles have changed."""
+        super().forget_drawn()
+        self._drawn.clear()
+        self._title_cells = 0
+
+    def draw_line(self, number: int) -> Strip:
+        """One line, as it was drawn before when nothing it shows has changed."""
+        lines = self.queue.lines
         if number >= len(lines):
-            return Strip.blank(width, base)
-        is_current = number == self.queue.place
-        if is_current:
-            base = self.get_component_rich_style("review-list--cursor")
-        segments = [Segment(text, base + style) for text, style in self._pieces(lines[number], width, is_current=is_current)]
-        return Strip(segments).extend_cell_length(width, base).crop(0, width)
-
-    def _part(self, name: str) -> Style:
-        return self.get_component_rich_style(f"review-list--{name}", partial=True)
-
-    def _pieces(self, line: ReviewLine, width: int, *, is_current: bool) -> list[tuple[str, Style]]:
-        plain, quiet = Style.null(), self._part("quiet")
+            return self._beyond(number == len(lines))
+        line, is_current = lines[number], number == self.queue.place
         is_marked = line.key in self.queue.marks and line.decision is None
-        pieces = [(_CURSOR if is_current else " ", self._part("mark")), (_MARK if is_marked else " ", self._part("mark"))]
-        pieces.append((f"{age(line.since, self._now()):>{_AGE_CELLS}}  ", quiet))
+        state = line, age(line.since, self._now()), is_current, is_marked, self._longest_title()
+        name = line.key, line.number
+        drawn = self._drawn.get(name)
+        if drawn is not None and drawn[0] == state:
+            return drawn[1]
+        base = self.whole_part("cursor") if is_current else self.base
+        pieces = self._pieces(state, self.text_width)
+        strip = self.finish([Segment(text, base + style) for text, style in pieces], base)
+        if len(self._drawn) >= _MOST_DRAWN:
+            self._drawn.clear()
+        self._drawn[name] = state, strip
+        return strip
+
+    def _beyond(self, is_next: bool) -> Strip:
+        """Below the last line: how many have come, and nothing."""
+        words = f"       +{self._pill:,} new" if is_next and self._pill else ""
+        style = self.base + self.part("pill") if words else self.base
+        name = ReviewKey(words, "", ""), 0
+        if name not in self._drawn:
+            nothing = ReviewLine(name[0], "")
+            self._drawn[name] = (nothing, "", False, False, 0), self.finish([Segment(words, style)], self.base)
+        return self._drawn[name][1]
+
+    def _pieces(self, drawn: _Drawn, width: int) -> list[tuple[str, Style]]:
+        line, waited, is_current, is_marked, title_cells = drawn
+        plain, quiet, mark = Style.null(), self.part("quiet"), self.part("mark")
+        pieces = [(_CURSOR if is_current else " ", mark), (_MARK if is_marked else " ", mark), (f"{waited:>{_AGE_CELLS}}  ", quiet)]
         if line.decision is not None:
-            return _shortened(pieces + self._decision_pieces(line, width - 8), width)
-        room = width - 8 - (_WHY_CELLS + 2 if width >= _WHY_FROM else 0)
-        title_cells = max(_TITLE_LEAST, min(_TITLE_MOST, self._longest_title(), room * 3 // 5))
+            return _shortened(pieces + self._decision_pieces(line, title_cells), width)
         pieces.append((fit(shorten_middle(line.title, title_cells), title_cells) + "  ", plain))
         if width >= _WHY_FROM:
-            pieces.append((fit(safe_line(_why_word(line)), _WHY_CELLS) + "  ", self._part("why")))
+            pieces.append((fit(safe_line(_why_word(line)), _WHY_CELLS) + "  ", self.part("why")))
         if line.looked_at_by:
-            pieces.append((f"{safe_line(line.looked_at_by)} looks  ", self._part("mark")))
+            pieces.append((f"{safe_line(line.looked_at_by)} looks  ", mark))
         if line.until is not None:
             pieces.append((f"until {clock_time(line.until, self._now())}  ", quiet))
         if line.attempt > 1:
@@ -157,25 +169,32 @@ class ReviewList(ScrollView, can_focus=True):
         pieces.append((safe_line(line.summary), quiet))
         return _shortened(pieces, width)
 
-    def _decision_pieces(self, line: ReviewLine, room: int) -> list[tuple[str, Style]]:
+    def _decision_pieces(self, line: ReviewLine, title_cells: int) -> list[tuple[str, Style]]:
         assert line.decision is not None
-        quiet, is_bad = self._part("quiet"), bool(line.problem) or line.decision.verb == "reject"
+        quiet, is_bad = self.part("quiet"), bool(line.problem) or line.decision.verb == "reject"
         words = "reopened" if line.is_undone else decision_words(line.decision)
-        title_cells = max(_TITLE_LEAST, min(_TITLE_MOST, self._longest_title(), room // 2))
         pieces = [(fit(shorten_middle(line.title, title_cells), title_cells) + "  ", Style.null())]
-        pieces.append((fit(words, 19) + " ", quiet if line.is_undone else self._part("bad" if is_bad else "good")))
+        pieces.append((fit(words, 19) + " ", quiet if line.is_undone else self.part("bad" if is_bad else "good")))
         pieces.append((fit(safe_line(line.decision.by), 8) + "  ", quiet))
         if line.problem:
-            pieces.append((f"! {safe_line(line.problem)}  ", self._part("bad")))
+            pieces.append((f"! {safe_line(line.problem)}  ", self.part("bad")))
         if line.decision.seconds is not None and self.queue.tab is Tab.DECIDED:
             pieces.append((f"{line.decision.seconds:.0f} s  ", quiet))
         pieces.append((safe_line(line.summary), quiet))
         return pieces
 
     def _longest_title(self) -> int:
-        first, lines = round(self.scroll_y), self.queue.lines
-        seen = lines[first : first + max(1, self.size.height)]
-        return max((width_of(line.title) for line in seen), default=_TITLE_LEAST)
+        """Cells for the names of what is on the screen."""
+        if not self._title_cells:
+            first, lines, width = self.first_line, self.queue.lines, self.text_width
+            seen = lines[first : first + max(1, self.size.height)]
+            longest = max((width_of(line.title) for line in seen), default=_TITLE_LEAST)
+            if any(line.decision is not None for line in seen):
+                room = (width - 8) // 2
+            else:
+                room = (width - 8 - (_WHY_CELLS + 2 if width >= _WHY_FROM else 0)) * 3 // 5
+            self._title_cells = max(_TITLE_LEAST, min(_TITLE_MOST, longest, room))
+        return self._title_cells
 
     # moving ---------------------------------------------------------------------------------------------------------------------
 
@@ -215,7 +234,7 @@ class ReviewList(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """The cursor goes where it was clicked; a second click opens; a click on the newcomers takes them in."""
         event.stop()
-        number = round(self.scroll_y) + event.y
+        number = self.first_line + event.y
         if number == len(self.queue.lines) and self._pill:
             self.queue.show_newcomers(self._now())
             self._moved()

@@ -8,9 +8,9 @@ from typing import ClassVar, NamedTuple
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from treadle_tui.board.safe_text import width_of
+from treadle_tui.widgets.part_styles import PartStyles
 from treadle_tui.widgets.span_line import Piece, line_of, pieces_width
 
 _GAP = "   "
@@ -26,8 +26,10 @@ class TabName(NamedTuple):
     total: int = 0
 
 
-class TabLine(Widget):
+class TabLine(PartStyles):
     """One line; a click shows a tab. On the right stands how things go."""
+
+    PARTS = "tab-line"
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"tab-line--shown", "tab-line--other", "tab-line--key", "tab-line--right"}
 
@@ -66,7 +68,7 @@ class TabLine(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The tabs, and what stands on the right where there is room for it."""
-        parts = {name: self.get_component_rich_style(f"tab-line--{name}", partial=True) for name in ("shown", "other", "key", "right")}
+        parts = {name: self.part(name) for name in ("shown", "other", "key", "right")}
         pieces: list[Piece] = [("  ", parts["other"])]
         for number, tab in enumerate(self._tabs):
             pieces.append((_GAP if number else "", parts["other"]))
@@ -75,7 +77,7 @@ class TabLine(Widget):
         right: list[Piece] = [(f"{self._right}  ", parts["right"])] if self._right else []
         if pieces_width(pieces) + pieces_width(right) + 2 > self.size.width:
             right = []
-        return line_of(pieces, right, self.size.width, self.rich_style)
+        return line_of(pieces, right, self.size.width, self.base)
 
     def on_click(self, event: events.Click) -> None:
         """Show the tab that was clicked."""

@@ -61,6 +61,13 @@ def _output(stored: Any, blob: bytes | None) -> bytes | None:
     return unpack(blob) if isinstance(stored, str) and blob is not None else stored
 
 
+def _waiting_task(item: int, stage: int, sub: int, attempt: int, version: int, updated_at: int, name: str | None, detail: Any) -> Task:
+    """What is told of a task that waits: a thousand are read again and again while a person decides."""
+    task = Task(item, stage, sub)
+    task.attempt, task.version, task.updated_at, task.name, task.raw_detail = attempt, version, updated_at, name, detail
+    return task
+
+
 def _standing(task: Task, output: bytes | None) -> bytes | None:
     """The edit of it, when a decision holds one."""
     if task.out >= 0:
@@ -238,11 +245,12 @@ class Questions(ListQuestions):
         shapes = yield from self.shapes()
         where, parameters = yield from self.of_workflow(workflow)
         rows = yield (
-            f"SELECT i.id, i.workflow, {_TASK} FROM treadle_tasks t JOIN treadle_items i ON i.key = t.item"
+            "SELECT i.id, i.workflow, t.item, t.stage, t.sub, t.attempt, t.version, t.updated_at, t.name, t.detail"
+            " FROM treadle_tasks t JOIN treadle_items i ON i.key = t.item"
             f" WHERE t.state = {AWAITING_REVIEW} AND {where} ORDER BY t.updated_at, t.item, t.stage, t.sub",
             parameters,
         )
-        return [views.pending_review(row[0], shapes[row[1]], task_from_row(row[2:])) for row in rows]
+        return [views.pending_review(row[0], shapes[row[1]], _waiting_task(*row[2:])) for row in rows]
 
     def stage_runs(self, workflow: str, limit: int = 200) -> Question[dict[str, list[StageRun]]]:
         """The stages that have ended, newest items first, at most `limit` of each."""
