@@ -83,9 +83,9 @@ def is_always_plain(budget: RetryBudget, policy: ReviewPolicy) -> bool:
     return budget.attempt_timeout is None and policy.when == "never"
 
 
-def straight_result(definition: StageDefinition, work: Work, ctx: StageContext, outcome: StageOutcome) -> Result | None:
+def straight_result(definition: StageDefinition, work: Work, ctx: StageContext | None, outcome: StageOutcome) -> Result | None:
     """What completing means for work that `is_straight`; None when `Resolution` must say where the answer leads."""
-    if type(outcome) is not Completed or outcome.summary is not None or ctx.statements:
+    if type(outcome) is not Completed or outcome.summary is not None or (ctx is not None and ctx.statements):
         return None
     output_type = definition.subtask_output if work is Work.SUBTASK else definition.output
     return Result(move=Move.COMPLETE, output=output_type.encode(outcome.output))

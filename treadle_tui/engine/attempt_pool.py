@@ -25,7 +25,7 @@ class AttemptPool:
     def __init__(
         self,
         run: Callable[[RunningAttempt], Awaitable[Result]],
-        ended: Callable[[AttemptPool, RunningAttempt, Result], None],
+        ended: Callable[[RunningAttempt, Result], None],
     ) -> None:
         """`run` never raises; it answers a cancellation with a result too. `ended` is told of every attempt that was begun."""
         self._run = run
@@ -43,7 +43,9 @@ class AttemptPool:
 
     def add(self, attempts: Iterable[RunningAttempt]) -> None:
         """Run these as well."""
-        self._queue.extend(attempts)
+        for attempt in attempts:
+            attempt.pool = self
+            self._queue.append(attempt)
         self._have_next()
 
     def _have_next(self) -> None:
@@ -63,7 +65,7 @@ class AttemptPool:
             attempt.task = me
             result = await self._run(attempt)
             attempt.task = None  # it has ended: nobody need interrupt it any more
-            self._ended(self, attempt, result)
+            self._ended(attempt, result)
             # What a stage leaves behind in its task (a context variable, a cancellation) must not reach another stage.
             if perf_counter() >= until or me.cancelling() or _has_changed(context):
                 break

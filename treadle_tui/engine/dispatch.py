@@ -21,7 +21,7 @@ from treadle_tui.engine.leases import LeaseKeeper, Observer
 from treadle_tui.engine.recording import Recorder, Trouble
 from treadle_tui.engine.rooms import Limits, StageLimit
 from treadle_tui.engine.runner.protocol import Runner
-from treadle_tui.engine.running import RunningAttempt
+from treadle_tui.engine.running import RunningAttempt, Surroundings
 from treadle_tui.engine.store.results import Claim, Move, Result
 from treadle_tui.engine.store.rows import Lease
 from treadle_tui.engine.store.shape import WorkflowShape
@@ -192,7 +192,7 @@ class Dispatcher:
                 if isinstance(claim, bool):
                     return claim
                 self._limits.started(claim.stage, self.now())
-                attempt = self._attempt(claim)
+                [attempt] = self._attempts([claim])
                 attempt.task = task = asyncio.create_task(self._run_alone(attempt), name="treadle attempt")
             await asyncio.shield(task)
             self.trouble.raise_if_fatal()
@@ -380,20 +380,21 @@ class Dispatcher:
 
     # --- one attempt ------------------------------------------------------------------------------------------------
 
-    def _attempt(self, claim: Claim) -> RunningAttempt:
-        attempt = RunningAttempt(claim, self.worker, self.store, self.clock, asyncio.get_running_loop())
-        self.running[claim.key, claim.fence] = attempt
-        self.keeper.holds_leases = True
-        return attempt
+    def _attempts(self, claims: Iterable[Claim]) -> list[RunningAttempt]:
+        around = Surroundings(self.store, self.clock, asyncio.get_running_loop())
+        attempts = [RunningAttempt(claim, self.worker, around) for claim in claims]
+        self.running.update(((attempt.claim.key, attempt.claim.fence), attempt) for attempt in attempts)
+        self.keeper.holds_leases = bool(self.running)
+        return attempts
 
     def _begin(self, pool: AttemptPool, claims: Sequence[Claim]) -> None:
         """Run what was claimed; when the drive has ended meanwhile, hand it back."""
-        attempts = [self._attempt(claim) for claim in claims]
+        attempts = self._attempts(claims)
         if pool.is_open:
             pool.add(attempts)
             return
         for attempt in attempts:
-            self.recorder.ended(pool, attempt, Result(move=Move.HAND_BACK))
+            self.recorder.ended(attempt, Result(move=Move.HAND_BACK))
 
     def _are_recorded(self, attempts: Iterable[RunningAttempt], look: bool) -> None:
         """These are through; `look` for more, when there may be something new to claim."""

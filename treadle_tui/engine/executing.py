@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from treadle_tui.engine.attempt import AttemptTimedOut, Resolution, is_straight, straight_result, upstream_by_name
 from treadle_tui.engine.clock import Clock
 from treadle_tui.engine.codec import decision_from_json, decode_json, feedback_from_json
+from treadle_tui.engine.direct_call import GAVE_NOTHING, DirectCall, direct_call
 from treadle_tui.engine.errors import InvalidItem
+from treadle_tui.engine.functions import failure_of
+from treadle_tui.engine.items import ItemType
 from treadle_tui.engine.record import Record
 from treadle_tui.engine.review import ReviewDecision
+from treadle_tui.engine.runner.local import LocalRunner
 from treadle_tui.engine.runner.protocol import Runner, StageCall
 from treadle_tui.engine.running import RunningAttempt
 from treadle_tui.engine.secrets import secret_texts
 from treadle_tui.engine.stage import StageContext
-from treadle_tui.engine.stage_definition import StageDefinition
+from treadle_tui.engine.stage_definition import StageDefinition, as_outcome
 from treadle_tui.engine.store.results import Claim, Move, Result, Work
 from treadle_tui.engine.store.shape import WorkflowShape
 from treadle_tui.engine.store.views import attempt_record
@@ -30,6 +34,9 @@ log = logging.getLogger("treadle.engine")
 
 PROCESS_END_SECONDS = 8.0
 """How long an attempt in a process of its own is waited for once its time is up: until after SIGKILL."""
+
+_HAND_BACK = Result(move=Move.HAND_BACK)
+_STAGE = Work.STAGE  # looked up once: a member of an `Enum` is found slowly
 
 
 class Taken(Record, frozen=True):
@@ -58,6 +65,8 @@ class Executor:
         self._now = now
         self._straight: set[tuple[int, Work]] = set()
         """Work of stages whose completed attempts nobody judges or reviews, and that has no time limit."""
+        self._direct: dict[int, DirectCall | None] = {}
+        """How to call the stages of which nothing but a call is wanted."""
 
     def take_up(self, taken: Iterable[Taken]) -> None:
         """Know these workflows as well, or anew."""
@@ -66,16 +75,58 @@ class Executor:
             for number, definition in each.definitions.items():
                 for work in Work:
                     (self._straight.add if is_straight(definition, work) else self._straight.discard)((number, work))
+            if type(self._runner) is LocalRunner:
+                self._take_up_direct(each)
 
-    async def run(self, attempt: RunningAttempt) -> Result:
+    def _take_up_direct(self, taken: Taken) -> None:
+        numbers = {name: number for number, name in taken.names.items()}
+        for number, definition in taken.definitions.items():
+            self._direct[number] = direct_call(definition, taken.workflow.item_type, numbers)
+
+    def run(self, attempt: RunningAttempt) -> Coroutine[Any, Any, Result]:
         """How the attempt ended; nothing a user's code does gets past here."""
+        claim = attempt.claim
+        direct = self._direct.get(claim.stage) if claim.work is _STAGE else None
+        return self._run(attempt) if direct is None else self._run_directly(attempt, direct)
+
+    async def _run(self, attempt: RunningAttempt) -> Result:
         if attempt.is_called_off:  # before it was begun
-            return Result(move=Move.HAND_BACK)
+            return _HAND_BACK
         try:
             return await self._result(attempt)
         except asyncio.CancelledError:
             attempt.is_cancelled = True
-            return Result(move=Move.HAND_BACK)
+            return _HAND_BACK
+
+    async def _run_directly(self, attempt: RunningAttempt, direct: DirectCall) -> Result:
+        """As `_run`, for the ordinary attempt of a stage that is an async function and no more."""
+        claim = attempt.claim
+        ctx: StageContext | None = None
+        item = None
+        try:
+            arguments = direct.upstream(claim)
+            if direct.takes_context:
+                arguments["ctx"] = ctx = self._context(attempt, self.taken[claim.workflow], direct.definition)
+        except Exception:
+            return await self._run(attempt)  # which says what it is that cannot be read
+        if attempt.is_called_off:  # before it was begun
+            return _HAND_BACK
+        try:
+            arguments["item"] = item = self._item(direct.item_type, claim)
+            answer = await direct.function.function(**direct.function.arguments(arguments))
+            if answer is None and direct.may_give_nothing and (ctx is None or not ctx.statements):
+                return GAVE_NOTHING
+            outcome = as_outcome(answer)
+            result = straight_result(direct.definition, claim.work, ctx, outcome)
+            return result or await self._resolution(attempt, ctx, item).of_outcome(outcome)
+        except BaseException as error:  # whatever a user's code raises is a failed attempt
+            if isinstance(error, GeneratorExit) and not _is_at_work(attempt):
+                raise
+            failure = failure_of(error, direct.name)
+            if failure is None:
+                attempt.is_cancelled = True
+                return _HAND_BACK
+            return self._failed(attempt, ctx, item, failure)
 
     async def _result(self, attempt: RunningAttempt) -> Result:
         claim = attempt.claim
@@ -90,7 +141,7 @@ class Executor:
             return Result(move=Move.FAIL, outcome="error", error=f"what is stored for it cannot be read: {error}; restore a backup")
         item = None
         try:
-            item = self._item(taken, claim)
+            item = self._item(taken.workflow.item_type, claim)
             if definition.secrets:
                 attempt.secrets |= secret_texts([decode_json(claim.item_data), ctx.upstream], definition.secrets)
             call = StageCall(
@@ -111,13 +162,19 @@ class Executor:
         except BaseException as error:  # whatever a user's code raises is a failed attempt
             if isinstance(error, GeneratorExit) and not _is_at_work(attempt):
                 raise
-            if not isinstance(error, AttemptTimedOut):
-                log.info("attempt %s failed", claim.idempotency_key, exc_info=error)
-            return self._resolution(attempt, ctx, item).of_error(error)
+            return self._failed(attempt, ctx, item, error)
 
-    def _resolution(self, attempt: RunningAttempt, ctx: StageContext, item: Any) -> Resolution:
+    def _failed(self, attempt: RunningAttempt, ctx: StageContext | None, item: Any, error: BaseException) -> Result:
+        """What an exception leads to."""
+        if not isinstance(error, AttemptTimedOut):
+            log.info("attempt %s failed", attempt.claim.idempotency_key, exc_info=error)
+        return self._resolution(attempt, ctx, item).of_error(error)
+
+    def _resolution(self, attempt: RunningAttempt, ctx: StageContext | None, item: Any) -> Resolution:
+        """`ctx`: what the code was given; None when it was given none."""
         taken = self.taken[attempt.claim.workflow]
         definition = taken.definitions[attempt.claim.stage]
+        ctx = ctx or self._context(attempt, taken, definition)
         resolution = Resolution(definition, attempt.claim, taken.workflow.name, ctx, item, attempt.secrets)
         resolution.claim_now = self._now()
         return resolution
@@ -151,11 +208,11 @@ class Executor:
         resolution.claim_now = self._now()
         return await resolution.of_outcome(outcome)
 
-    def _item(self, taken: Taken, claim: Claim) -> Any:
-        if claim.item_id in self.originals and taken.workflow.item_type.annotation is None:
+    def _item(self, item_type: ItemType, claim: Claim) -> Any:
+        if claim.item_id in self.originals and item_type.annotation is None:
             return self.originals[claim.item_id]
         try:
-            return taken.workflow.item_type.decode(claim.item_data)
+            return item_type.decode(claim.item_data)
         except InvalidItem as error:
             raise InvalidItem(f"{error}; the stored item no longer fits its type") from error
 

@@ -61,13 +61,17 @@ class UserFunction:
 
         Raises: `StageExecutionError` for a parameter that is missing or does not fit.
         """
+        return functools.partial(self.function, **self.arguments(available))
+
+    def arguments(self, available: Mapping[str, Any]) -> dict[str, Any]:
+        """What `bind` calls the function with."""
         arguments: dict[str, Any] = {}
         for name in self.parameters:
             if name in available:
                 arguments[name] = self._convert(name, available[name])
             elif name not in self.optional_parameters:
                 raise StageExecutionError(self.name, f"{self.name!r} wants {name!r}, which is not there; there is: {_listed(available)}")
-        return functools.partial(self.function, **arguments)
+        return arguments
 
     @property
     def return_annotation(self) -> Any:
@@ -156,10 +160,18 @@ async def call_function(bound: Callable[[], Any], is_async: bool, name: str) -> 
             return await bound()
         result = await run_in_daemon_thread(bound, name=name)
         return await result if inspect.isawaitable(result) else result
-    except asyncio.CancelledError as error:
+    except (asyncio.CancelledError, SystemExit, KeyboardInterrupt) as error:
+        failure = failure_of(error, name)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def failure_of(error: BaseException, name: str) -> BaseException | None:
+    """What a function has failed with that was awaited here, as an error a loop can carry; None when its caller was cancelled."""
+    if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         if task is None or task.cancelling():
-            raise
-        raise as_ordinary(error, name) from error  # something the function waited for was cancelled, not the function
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise as_ordinary(error, name) from error
+            return None
+        return as_ordinary(error, name)  # something the function waited for was cancelled, not the function
+    return as_ordinary(error, name) if isinstance(error, (SystemExit, KeyboardInterrupt)) else error

@@ -31,7 +31,6 @@ STORE_PAUSES = (0.1, 0.5, 2.0, 5.0)
 BATCH = 256
 """Attempts recorded by one call: while the store writes these, the engine runs what the last call set free."""
 
-_HasEnded = tuple[AttemptPool, RunningAttempt, Result]
 _Finish = Callable[[int, Sequence[Ended], Collection[int], Mapping[int, str], int], Awaitable[Recorded]]
 Begin = Callable[[AttemptPool, Sequence[Claim]], None]
 
@@ -94,15 +93,17 @@ class Recorder:
         self._shapes = shapes
         self._begin = begin
         self._recorded = recorded
-        self._ended: list[_HasEnded] = []
+        self._ended: list[RunningAttempt] = []
         self._in_hand: list[RunningAttempt] = []
         """Those whose results are being recorded."""
         self._task: asyncio.Task[None] | None = None
 
-    def ended(self, pool: AttemptPool, attempt: RunningAttempt, result: Result) -> None:
+    def ended(self, attempt: RunningAttempt, result: Result) -> None:
         """An attempt has ended: record it soon."""
-        attempt.flush(self._now())
-        self._ended.append((pool, attempt, result))
+        if attempt.has_notes:
+            attempt.flush(self._now())
+        attempt.result = result
+        self._ended.append(attempt)
         if self._task is None:
             self._task = asyncio.create_task(self._record_what_ended(), name="treadle recorder")
 
@@ -119,7 +120,7 @@ class Recorder:
             return []
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=seconds)
-        left = self._in_hand + [attempt for _, attempt, _ in self._ended]
+        left = self._in_hand + self._ended
         self._in_hand, self._ended = [], []
         return left
 
@@ -127,13 +128,8 @@ class Recorder:
         try:
             while self._ended:
                 batch, self._ended = self._ended[:BATCH], self._ended[BATCH:]
-                self._in_hand = [attempt for _, attempt, _ in batch]
-                plain: list[_HasEnded] = []
-                subtasks: list[_HasEnded] = []
-                others: list[_HasEnded] = []
-                for each in batch:
-                    claim = each[1].claim
-                    (others if not is_plain(claim, each[2]) else subtasks if claim.subtask is not None else plain).append(each)
+                self._in_hand = batch
+                plain, subtasks, others = _sorted_out(batch)
                 if plain:
                     others += await self._record_plainly(plain, self.store.finish_plainly)
                 if subtasks:
@@ -141,65 +137,78 @@ class Recorder:
                 if others:
                     one, *more = others
                     if more:
-                        await asyncio.gather(*(self._record_one(attempt, result) for _, attempt, result in others))
+                        await asyncio.gather(*(self._record_one(attempt, _result_of(attempt)) for attempt in others))
                     else:
-                        await self._record_one(one[1], one[2])
-                    self._recorded([attempt for _, attempt, _ in others], True)
+                        await self._record_one(one, _result_of(one))
+                    self._recorded(others, True)
                 self._in_hand = []
         finally:
             self._task = None
 
     # --- many at once -----------------------------------------------------------------------------------------------
 
-    async def _record_plainly(self, batch: list[_HasEnded], finish: _Finish) -> list[_HasEnded]:
+    async def _record_plainly(self, batch: list[RunningAttempt], finish: _Finish) -> list[RunningAttempt]:
         """Record ordinary completions in one call, and begin what it claimed; those that must be recorded one by one after all."""
-        worker = batch[0][1].worker
-        if any(attempt.worker != worker or attempt.is_called_off for _, attempt, _ in batch):
+        worker = batch[0].worker
+        if any(attempt.worker != worker or attempt.is_called_off for attempt in batch):
             return batch
         now = self._now()
         shapes = self._shapes()
-        for _, attempt, _ in batch:
+        for attempt in batch:
             self._limits.ended(attempt.claim.stage)
             attempt.is_counted = False
         # Those that share the room these have left: what is set free comes after what is ready and has waited for it.
         contenders = [room.stage for room in self._limits.stage_rooms()]
-        wanted: list[Ended] = []
-        pools: dict[int, AttemptPool] = {}
-        for pool, attempt, result in batch:
-            claim = attempt.claim
-            shape = shapes.get(claim.workflow)
-            stage = None if shape is None or not pool.is_open else shape.by_id.get(claim.stage)
-            following: Sequence[int] = () if stage is None else stage.dependents if claim.subtask is None else (stage.id,)
-            onward: Sequence[int] = ()
-            if following:
-                onward = [number for number in following if self._limits.take_room(number, now)]
-                if onward:
-                    pools[claim.key[0]] = pool
-            wanted.append(Ended(claim, result, onward))
+        wanted = [Ended(attempt.claim, _result_of(attempt), self._onward(attempt, shapes, now)) for attempt in batch]
         fingerprints = {shape.id: shape.fingerprint for shape in shapes.values()}
-        spare = Counter(stage for each in wanted for stage in each.onward)
+        claims: Sequence[Claim] = ()
         try:
             recorded = await finish(worker, wanted, contenders, fingerprints, now)
-            spare -= Counter(claim.stage for claim in recorded.claims)
+            claims = recorded.claims
         except Exception as error:
             log.debug("a batch of %d is recorded one by one: %s", len(batch), error)
             return batch
         finally:
-            for number in spare.elements():
-                self._limits.give_back(number)
+            is_all_claimed = self._give_back_room(wanted, claims)
         self._trouble.over()
-        for pool in set(pools.values()):
-            self._begin(pool, [claim for claim in recorded.claims if pools[claim.key[0]] is pool])
+        self._go_on(batch, wanted, claims)
         left = {each.claim.key for each in recorded.left}
-        through = [each for each in batch if each[1].claim.key not in left] if left else batch
-        self._recorded([attempt for _, attempt, _ in through], bool(spare) or not recorded.claims)
-        return [each for each in batch if each[1].claim.key in left] if left else []
+        through = [attempt for attempt in batch if attempt.claim.key not in left] if left else batch
+        self._recorded(through, not claims or not is_all_claimed)
+        return [attempt for attempt in batch if attempt.claim.key in left] if left else []
+
+    def _onward(self, attempt: RunningAttempt, shapes: Mapping[int, WorkflowShape], now: int) -> Sequence[int]:
+        """What there is room for behind an attempt that has ended; the starts are counted."""
+        claim = attempt.claim
+        if claim.workflow not in shapes or attempt.pool is None or not attempt.pool.is_open:
+            return ()
+        stage = shapes[claim.workflow].by_id.get(claim.stage)
+        following: Sequence[int] = () if stage is None else stage.dependents if claim.subtask is None else (stage.id,)
+        return [number for number in following if self._limits.take_room(number, now)] if following else ()
+
+    def _give_back_room(self, wanted: Sequence[Ended], claims: Sequence[Claim]) -> bool:
+        """Count no longer what was not claimed after all; whether everything was."""
+        if len(claims) == sum(len(each.onward) for each in wanted):
+            return True
+        spare = Counter(number for each in wanted for number in each.onward)
+        spare -= Counter(claim.stage for claim in claims)
+        for number in spare.elements():
+            self._limits.give_back(number)
+        return not spare
+
+    def _go_on(self, ended: Sequence[RunningAttempt], wanted: Sequence[Ended], claims: Sequence[Claim]) -> None:
+        """Begin what was claimed, each in the drive in which what set it free has run."""
+        pools = {each.claim.key[0]: attempt.pool for attempt, each in zip(ended, wanted, strict=True) if each.onward}
+        for pool in set(pools.values()):
+            if pool is not None:
+                self._begin(pool, [claim for claim in claims if pools[claim.key[0]] is pool])
 
     # --- one by one -------------------------------------------------------------------------------------------------
 
     async def record(self, attempt: RunningAttempt, result: Result) -> None:
         """Record one attempt's result and wait for it."""
         attempt.flush(self._now())
+        attempt.result = result
         await self._record_one(attempt, result)
 
     async def _record_one(self, attempt: RunningAttempt, result: Result) -> None:
@@ -251,3 +260,19 @@ class Recorder:
                 problem = f"its result cannot be recorded: {type(error).__name__}: {error}"
                 result = Result(move=Move.FAIL, outcome="error", error=problem)
         raise AssertionError("it insists for ever")
+
+
+def _sorted_out(batch: Sequence[RunningAttempt]) -> tuple[list[RunningAttempt], list[RunningAttempt], list[RunningAttempt]]:
+    """Stages that just completed, subtasks that did, and all else."""
+    plain: list[RunningAttempt] = []
+    subtasks: list[RunningAttempt] = []
+    others: list[RunningAttempt] = []
+    for attempt in batch:
+        claim = attempt.claim
+        (others if not is_plain(claim, _result_of(attempt)) else plain if claim.subtask is None else subtasks).append(attempt)
+    return plain, subtasks, others
+
+
+def _result_of(attempt: RunningAttempt) -> Result:
+    assert attempt.result is not None, "it has ended"
+    return attempt.result

@@ -58,7 +58,7 @@ class Limits:
         self.stages: dict[int, StageLimit] = {}
         self._tag_concurrency: dict[str, int] = {}
         self._rates: dict[str, Rate] = {}
-        self._running: Counter[int] = Counter()
+        self._running: dict[int, int] = {}
         self._running_tags: Counter[str] = Counter()
         self.total = 0
         """Attempts running in this engine."""
@@ -67,6 +67,7 @@ class Limits:
     def add(self, stages: Iterable[StageLimit], tags: Mapping[str, tuple[int | None, float | None]]) -> None:
         """Keep to these as well; what runs stays counted."""
         self.stages |= {stage.stage: stage for stage in stages}
+        self._running |= {stage: 0 for stage in self.stages if stage not in self._running}
         self._tag_concurrency |= {tag: limit for tag, (limit, _) in tags.items() if limit is not None}
         self._rates |= {tag: Rate(rate) for tag, (_, rate) in tags.items() if rate is not None}
 

@@ -7,7 +7,9 @@ import inspect
 import threading
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from treadle_tui.engine.attempt import writable_text
 from treadle_tui.engine.clock import Clock, to_ms
@@ -16,39 +18,68 @@ from treadle_tui.engine.errors import StageExecutionError
 from treadle_tui.engine.functions import call_function
 from treadle_tui.engine.items import OutputType
 from treadle_tui.engine.secrets import mask
-from treadle_tui.engine.store.results import Claim
+from treadle_tui.engine.store.results import Claim, Result
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.verbs.noting import Note
+
+if TYPE_CHECKING:
+    from treadle_tui.engine.attempt_pool import AttemptPool
 
 NOTE_WINDOW_MS = 200
 """Progress and log lines are written at most once in this time, two rows at once: ten rows a second and attempt."""
 
 
-class RunningAttempt:
+_making = threading.Lock()
+"""Held while an attempt gets its own lock."""
+
+
+class Surroundings(NamedTuple):
+    """What the attempts of an engine have in common."""
+
+    store: TransactionalStore
+    clock: Clock
+    loop: asyncio.AbstractEventLoop
+
+
+class RunningAttempt(msgspec.Struct, eq=False):
     """Serves one attempt's `StageContext`. `progress` and `log` may be called from any thread."""
 
+    claim: Claim
+    worker: int
+    """Its engine's number in the store."""
+    around: Surroundings
+    pool: AttemptPool | None = None
+    """What runs it beside others; None for one that somebody waits for."""
+    result: Result | None = None
+    """How it ended; None while it has not."""
     secrets: AbstractSet[str] = frozenset()
     """Texts that must not be seen in what the attempt tells."""
-    is_cancelled = False
+    is_cancelled: bool = False
     """Whether the attempt is wanted no longer."""
-    is_called_off = False
+    is_called_off: bool = False
     """Whether it was called off by a person: its result must not be recorded."""
-    is_counted = True
+    is_counted: bool = True
     """Whether it takes up room in its engine."""
     task: asyncio.Task[None] | None = None
     """What runs its code; None before, and when it has ended."""
     _progress: tuple[float, str] | None = None
-    _written_at = -NOTE_WINDOW_MS
-    _is_flush_planned = False
+    _lines: tuple[str, ...] = ()
+    _written_at: int = -NOTE_WINDOW_MS
+    _is_flush_planned: bool = False
+    _own_lock: threading.Lock | None = None
 
-    def __init__(self, claim: Claim, worker: int, store: TransactionalStore, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
-        self.claim = claim
-        self.worker = worker
-        self._store = store
-        self._clock = clock
-        self._loop = loop
-        self._lock = threading.Lock()
-        self._lines: list[str] = []
+    @property
+    def _lock(self) -> threading.Lock:
+        """Made when it is first wanted: most attempts tell nothing."""
+        with _making:
+            if self._own_lock is None:
+                self._own_lock = threading.Lock()
+            return self._own_lock
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether something has been told that is not written yet."""
+        return self._progress is not None or bool(self._lines)
 
     def progress(self, fraction: float, message: str) -> None:
         """Tell how far the attempt is."""
@@ -61,11 +92,11 @@ class RunningAttempt:
     def log(self, message: str) -> None:
         """Tell one line."""
         with self._lock:
-            self._lines.append(mask(writable_text(message), self.secrets))
+            self._lines += (mask(writable_text(message), self.secrets),)
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        now = to_ms(self._clock.now())
+        now = to_ms(self.around.clock.now())
         if now - self._written_at >= NOTE_WINDOW_MS:
             self.flush(now)
             return
@@ -74,17 +105,17 @@ class RunningAttempt:
                 return
             self._is_flush_planned = True
         try:
-            self._loop.call_soon_threadsafe(self._loop.call_later, NOTE_WINDOW_MS / 1000, self._flush_planned)
+            self.around.loop.call_soon_threadsafe(self.around.loop.call_later, NOTE_WINDOW_MS / 1000, self._flush_planned)
         except RuntimeError:
             pass  # the loop has closed: the attempt's end has written what was left
 
     def _flush_planned(self) -> None:
         self._is_flush_planned = False
-        self.flush(to_ms(self._clock.now()))
+        self.flush(to_ms(self.around.clock.now()))
 
     def flush(self, now: int) -> None:
         """Write what has been told since the last time."""
-        if self._progress is None and not self._lines:
+        if not self.has_notes:
             return
         with self._lock:
             notes: list[Note] = []
@@ -92,21 +123,21 @@ class RunningAttempt:
                 notes.append(("progress", *self._progress))
             if self._lines:
                 notes.append(("log", 0.0, "\n".join(self._lines)))
-            self._progress, self._lines = None, []
+            self._progress, self._lines = None, ()
             if not notes:
                 return
             self._written_at = now
-            self._store.post_notes(self.worker, self.claim.key, self.claim.fence, notes, now)
+            self.around.store.post_notes(self.worker, self.claim.key, self.claim.fence, notes, now)
 
     async def memo(self, key: str, fn: Callable[[], Any]) -> Any:
         """The recorded result of `fn`, computing and recording it the first time."""
         if not isinstance(key, str) or not key:
             raise StageExecutionError("memo", f"memo key {key!r} must be a text that is not empty")
-        found = await self._store.read_memo(self.claim.key, key)
+        found = await self.around.store.read_memo(self.claim.key, key)
         if found is None:
             is_async = inspect.iscoroutinefunction(fn)
             value = await call_function(fn, is_async, f"memo {key!r}")
             encoded = OutputType().encode(value)
-            now = to_ms(self._clock.now())
-            found = await self._store.write_memo(self.worker, self.claim.key, self.claim.fence, key, encoded, now)
+            now = to_ms(self.around.clock.now())
+            found = await self.around.store.write_memo(self.worker, self.claim.key, self.claim.fence, key, encoded, now)
         return decode_json(found)

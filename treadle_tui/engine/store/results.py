@@ -111,7 +111,7 @@ class Result(Record, frozen=True, kw_only=True):
     """What to record instead when a statement fails."""
 
 
-class Ended(NamedTuple):
+class Ended(Record, frozen=True):
     """An attempt that has ended, and the dependents its engine has room for."""
 
     claim: Claim
@@ -129,14 +129,18 @@ class Recorded(NamedTuple):
     """Those that are not the ordinary case after all, of which nothing is recorded: to be finished one by one."""
 
 
+_COMPLETE, _REDUCE = Move.COMPLETE, Work.REDUCE
+"""Looked up once: a member of an `Enum` costs more to look up than all of `is_plain`."""
+
+
 def is_plain(claim: Claim, result: Result) -> bool:
     """Whether it is the ordinary case, which a store may record set-wise: a stage's or subtask's first attempt that just completed."""
     return (
-        result.move is Move.COMPLETE
-        and claim.attempt == 1
-        and claim.work is not Work.REDUCE
-        and not claim.decisions
-        and not (result.summary or result.verdict or result.feedback or result.statements or result.error or claim.extra)
+        claim.attempt == 1
+        and result.move is _COMPLETE
+        and claim.work is not _REDUCE
+        and not (claim.decisions or claim.extra)
+        and not (result.summary or result.verdict or result.feedback or result.statements or result.error)
         and result.outcome == "completed"
     )
 

@@ -49,8 +49,10 @@ async def crash_engine(engine: Engine) -> None:
     dispatcher = engine._dispatcher
     dead: Any = _DeadStore(engine._store)
     attempts = list(dispatcher.running.values())
-    for holder in (engine, dispatcher, dispatcher.recorder, *attempts):
+    for holder in (engine, dispatcher, dispatcher.recorder):
         holder.__dict__.update({name: dead for name in ("_store", "store") if name in holder.__dict__})
+    for attempt in attempts:
+        attempt.around = attempt.around._replace(store=dead)
     dispatcher.keeper.stop()
     for stop in engine._stop_listening:
         stop()
