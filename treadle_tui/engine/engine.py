@@ -7,54 +7,45 @@ outside `run_until_idle`, `run_forever`, `advance` and `run_stage`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-import msgspec
-
+from treadle_tui.engine.answering import Answering
+from treadle_tui.engine.batches import in_batches
 from treadle_tui.engine.clock import Clock, SystemClock, to_ms
-from treadle_tui.engine.codec import decision_to_json, encode_json
+from treadle_tui.engine.decisions import verb_of_decision
 from treadle_tui.engine.dispatch import Dispatcher, condition_of
 from treadle_tui.engine.errors import (
     DuplicateStage,
-    InvalidDecision,
     InvalidDefinition,
     InvalidItem,
     InvalidTransition,
-    ItemNotFound,
-    StageNotFound,
     StoreError,
     TreadleError,
     WorkflowChanged,
     nearest,
 )
-from treadle_tui.engine.events import Event, Lagged
+from treadle_tui.engine.events import Event
 from treadle_tui.engine.executing import Taken
-from treadle_tui.engine.history import STATISTICS_RUNS, RunCache, Runs, estimate, statistics_of
 from treadle_tui.engine.housekeeping import Housekeeper
 from treadle_tui.engine.migration import MigrationPlan
-from treadle_tui.engine.readiness import explain_item
 from treadle_tui.engine.retention import Retention, Tidied
-from treadle_tui.engine.review import ApproveWithEdits, ReviewDecision
+from treadle_tui.engine.review import ReviewDecision
 from treadle_tui.engine.runner.finding import refuse_while_loading
 from treadle_tui.engine.runner.local import LocalRunner
 from treadle_tui.engine.runner.protocol import Runner
-from treadle_tui.engine.states import StageState, StageStatus
-from treadle_tui.engine.status import Eta, Explanation, PendingReview, PipelineStatus, StageEntry, StageStatistics
+from treadle_tui.engine.states import StageState
 from treadle_tui.engine.store.transactional import TransactionalStore
 from treadle_tui.engine.store.unit import Unit
-from treadle_tui.engine.store.verbs import reviewing, running_again
-from treadle_tui.engine.store.verbs.facts import Facts
+from treadle_tui.engine.store.verbs import running_again
 from treadle_tui.engine.workflow import Workflow
 
 T = TypeVar("T")
-BATCH = 500
-"""Items written in one transaction by `submit`."""
 
 
-class Engine:
+class Engine(Answering):
     """Runs workflows on a store. An async context manager: entering recovers what a crash interrupted."""
 
     def __init__(
@@ -69,21 +60,12 @@ class Engine:
         """`concurrency`: attempts at once in this engine. `runner`: where stage code runs."""
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise InvalidDefinition(f"engine: concurrency={concurrency!r} must be a whole number, 1 or more")
-        self.store = store
-        self.workflows: dict[str, Workflow] = {}
-        for workflow in [workflows] if isinstance(workflows, Workflow) else workflows:
-            if workflow.name in self.workflows and self.workflows[workflow.name] is not workflow:
-                raise DuplicateStage(workflow.name, "the engine's list of workflows")
-            self.workflows[workflow.name] = workflow
-        self.clock: Clock = clock or SystemClock()
+        super().__init__(store, _by_name(workflows), clock or SystemClock())
         self.swallowed: list[str] = []
         """Ids of the last `submit` that another workflow of the database already has."""
-        self.waiting_migrations: dict[str, MigrationPlan] = {}
-        """Workflows that have changed and run no items until their plan is accepted with `apply_migration`; reviews go on."""
         self._store: TransactionalStore = store
         self._runner = runner or LocalRunner()
         self._dispatcher = Dispatcher(self._store, self.clock, self._runner, concurrency)
-        self._runs = RunCache(store, self.clock)
         self._housekeeper = Housekeeper(store, self._dispatcher.now, lambda: bool(self._dispatcher.running))
         self._stop_listening: list[Callable[[], None]] = []
         self._drives: set[asyncio.Task[Any]] = set()
@@ -238,7 +220,7 @@ class Engine:
             raise InvalidItem(f"priority {priority!r} must be a whole number")
         self.swallowed = []
         new = 0
-        async for batch in _batches(items):
+        async for batch in in_batches(items):
             encoded = [taken.workflow.item_type.encode(item) for item in batch]
             submitted = await self._store.add_items(taken.shape.id, encoded, priority, self._now())
             new += submitted.new
@@ -285,12 +267,12 @@ class Engine:
 
     async def run_stage(self, item_id: str, stage: str, subtask: str | None = None) -> StageState:
         """Run one ready stage by hand, also a held one; the state it led to. Raises `InvalidTransition` when it is not ready."""
-        status = await self._status_of(item_id, stage, subtask)
+        state = await self._state_of(item_id, stage, subtask)
         await self._check_runs_item(item_id)
         if not await self._driving(self._dispatcher.run_one(item_id, stage, subtask)):
             reason = (await self.explain(item_id))[stage]
-            raise InvalidTransition(item_id, stage, status, StageState.RUNNING, str(reason))
-        return await self._status_of(item_id, stage, subtask)
+            raise InvalidTransition(item_id, stage, state, StageState.RUNNING, str(reason))
+        return await self._state_of(item_id, stage, subtask)
 
     async def _driving(self, drive: Coroutine[Any, Any, T]) -> T:
         """Run a drive as a task of ours, so that closing the engine ends it."""
@@ -323,7 +305,7 @@ class Engine:
         Raises: `ReviewConflict` when somebody was first, `InvalidTransition` when nobody is waited for, `InvalidDecision` when the
         answer cannot be recorded; the review then stays open.
         """
-        verb = await self._decision(item_id, stage, decision, version, subtask)
+        verb = await verb_of_decision(self.store, self.workflows, item_id, stage, decision, version, subtask)
         return await self._store.change(verb, self._now())
 
     async def resolve_reviews(self, decisions: Iterable[Sequence[Any]]) -> list[StageState | Exception]:
@@ -334,7 +316,7 @@ class Engine:
         places: list[int] = []
         for item_id, stage, decision, version, subtask in lines:
             try:
-                verb = await self._decision(item_id, stage, decision, version, subtask)
+                verb = await verb_of_decision(self.store, self.workflows, item_id, stage, decision, version, subtask)
             except TreadleError as error:
                 results.append(error)
                 continue
@@ -344,31 +326,6 @@ class Engine:
         for place, result in zip(places, await self._store.each_in_one(verbs, self._now()), strict=True):
             results[place] = result
         return results
-
-    async def _decision(
-        self, item_id: str, stage: str, decision: Any, version: int | None, subtask: str | None
-    ) -> Callable[[Unit], StageState]:
-        if not isinstance(decision, ReviewDecision) or not decision.verb:
-            raise InvalidDecision(
-                f"{decision!r} is no decision; use Approve(), ApproveWithEdits(output), Reject(reason), RequestChanges(feedback)"
-                " or PickAttempt(number)"
-            )
-        if isinstance(decision, ApproveWithEdits):
-            await self._check_edits(item_id, stage, decision.output, subtask)
-        try:
-            encoded = decision_to_json(decision)
-            plain = msgspec.to_builtins(decision)
-            encode_json(msgspec.to_builtins(msgspec.convert(plain, type(decision))))
-        except (TypeError, ValueError, msgspec.MsgspecError) as error:
-            raise InvalidDecision(f"stage {stage!r} of item {item_id!r}: the decision cannot be written: {error}") from error
-        return partial(_decide, item_id=item_id, stage=stage, decision=encoded, version=version, subtask=subtask)
-
-    async def _check_edits(self, item_id: str, stage: str, output: Any, subtask: str | None) -> None:
-        item = await self.store.get_item(item_id)
-        if item is None or item.workflow not in self.workflows or not self.workflows[item.workflow].has_stage(stage):
-            return
-        definition = self.workflows[item.workflow].definition(stage)
-        (definition.output if subtask is None else definition.subtask_output).validate(output)
 
     async def reopen_review(self, item_id: str, stage: str, by: str = "", subtask: str | None = None) -> None:
         """Take a decision back: the review waits again. Raises `ReviewConflict` once a dependent has started."""
@@ -381,7 +338,10 @@ class Engine:
 
     async def retry_stages(self, stages: Iterable[Sequence[Any]], by: str = "") -> list[Exception | None]:
         """Several retries, each (item id, stage[, subtask]), in one transaction; None or an error per line."""
-        verbs = [partial(_retry, item_id=line[0], stage=line[1], by=by, subtask=line[2] if len(line) > 2 else None) for line in stages]
+        verbs = [
+            partial(running_again.retry, item_id=line[0], stage=line[1], by=by, subtask=line[2] if len(line) > 2 else None)
+            for line in stages
+        ]
         results = await self._store.each_in_one(verbs, self._now())
         self._dispatcher.wake()
         return results
@@ -423,85 +383,13 @@ class Engine:
         await self._store.release_stage(taken.shape.id, stage, self._now())
         self._dispatcher.wake()
 
-    # --- questions --------------------------------------------------------------------------------------------------
 
-    async def status(self, item_id: str) -> PipelineStatus:
-        """One item, all its stages in topological order. Raises `ItemNotFound`."""
-        item = await self.store.get_item(item_id)
-        if item is None:
-            raise ItemNotFound(item_id)
-        statuses = await self.store.get_all_statuses(item_id)
-        entries = [StageEntry(name=name, **_fields(status)) for name, status in statuses.items()]
-        return PipelineStatus(item_id=item_id, workflow=item.workflow, entries=entries, eta=await self._eta(item.workflow, entries))
-
-    async def _eta(self, workflow: str, entries: Sequence[StageEntry]) -> Eta | None:
-        if all(entry.state.is_satisfied for entry in entries):
-            return Eta(p50_seconds=0.0, p90_seconds=0.0)
-        dependencies = await self.store.dependencies(workflow)
-        return estimate(entries, dependencies, await self._runs.runs(workflow), self.clock.now())
-
-    async def statistics(self, workflow: Workflow | str) -> dict[str, StageStatistics]:
-        """What the newest runs of every stage tell: durations, retries, failures, decisions; topological order."""
-        name = workflow.name if isinstance(workflow, Workflow) else workflow
-        runs: Runs = await self.store.stage_runs(name, STATISTICS_RUNS)
-        return {stage: statistics_of(found) for stage, found in runs.items()}
-
-    async def _status_of(self, item_id: str, stage: str, subtask: str | None) -> StageState:
-        statuses: dict[str, StageStatus] = await self.store.get_all_statuses(item_id)
-        if not statuses:
-            raise ItemNotFound(item_id)
-        if stage not in statuses:
-            raise StageNotFound(stage, statuses, f"item {item_id!r}")
-        if subtask is None:
-            return statuses[stage].state
-        states = {each.name: each.state for each in statuses[stage].subtasks}
-        if subtask not in states:
-            raise StageNotFound(subtask, states, f"subtasks of stage {stage!r} of item {item_id!r}")
-        return states[subtask]
-
-    async def summary(self) -> dict[str, dict[str, dict[StageState, int]]]:
-        """Items per workflow, stage and state."""
-        counts: dict[str, dict[str, dict[StageState, int]]] = await self.store.counts()
-        return counts
-
-    async def pending_reviews(self, workflow: Workflow | str | None = None, group: str | None = None) -> list[PendingReview]:
-        """Everything that waits for a person, or for somebody of one group, longest first, subtasks included."""
-        name = workflow.name if isinstance(workflow, Workflow) else workflow
-        reviews: list[PendingReview] = await self.store.pending_reviews(name)
-        return [review for review in reviews if group in (None, review.group)]
-
-    async def facts_of(self, item_id: str) -> Facts:
-        """What is ready, held and due of an item. Raises `ItemNotFound`."""
-        return await self._store.facts_of(item_id)
-
-    async def explain(self, item_id: str) -> dict[str, Explanation]:
-        """For every stage of an item, why it is where it is and what would move it. Raises `ItemNotFound`."""
-        item = await self.store.get_item(item_id)
-        if item is None:
-            raise ItemNotFound(item_id)
-        return await explain_item(
-            self._store,
-            self.store,
-            item,
-            self.workflows.get(item.workflow),
-            self.clock.now(),
-            is_waiting=item.workflow in self.waiting_migrations,
-        )
-
-    async def events(self, since: int = 0, follow: bool = True) -> AsyncIterator[Event | Lagged]:
-        """Durable events after `since`: first what there is, then, with `follow`, what comes, other processes' included."""
-        while True:
-            horizon = 0
-            async for event in self.store.events(since):
-                if isinstance(event, Event):
-                    since = event.seq
-                else:
-                    horizon = await self.store.horizon()
-                yield event
-            since = max(since, horizon)  # what is missing is told once
-            if not follow:
-                return
-            await self.store.changed(since, FOLLOW_SECONDS)
+def _by_name(workflows: Workflow | Iterable[Workflow]) -> dict[str, Workflow]:
+    named: dict[str, Workflow] = {}
+    for workflow in [workflows] if isinstance(workflows, Workflow) else workflows:
+        if named.setdefault(workflow.name, workflow) is not workflow:
+            raise DuplicateStage(workflow.name, "the engine's list of workflows")
+    return named
 
 
 def _is_listened_to(workflow: Workflow) -> bool:
@@ -513,40 +401,3 @@ def _push(workflow: Workflow, events: Sequence[Event]) -> None:
         for event in events:
             if event.workflow == workflow.name:
                 subscription.push(event)
-
-
-FOLLOW_SECONDS = 3600.0
-"""How long one wait for news lasts; then it is begun again."""
-
-
-def _fields(status: Any) -> dict[str, Any]:
-    return {name: getattr(status, name) for name in type(status).__dataclass_fields__}
-
-
-def _decide(unit: Unit, **arguments: Any) -> StageState:
-    return reviewing.decide(unit, **arguments)
-
-
-def _retry(unit: Unit, **arguments: Any) -> None:
-    running_again.retry(unit, **arguments)
-
-
-async def _batches(items: Any) -> AsyncIterator[list[Any]]:
-    """Lists of at most `BATCH` items, from an iterable or async iterable."""
-    batch: list[Any] = []
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            batch.append(item)
-            if len(batch) >= BATCH:
-                yield batch
-                batch = []
-    elif isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Iterable):
-        raise InvalidItem(f"items must be an iterable of work items, not {type(items).__name__}; for one item submit [item]")
-    else:
-        for item in items:
-            batch.append(item)
-            if len(batch) >= BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
