@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from treadle_tui.engine import MemoryStateStore, SqliteStateStore, StageState
+from treadle_tui.engine import MemoryStateStore, SqliteStateStore, StageState, TreadleError
 from treadle_tui.engine.store.results import Claim, Ended, Move, Result, StageRoom, Work
 
 from .test_plainly import Played
@@ -85,6 +86,12 @@ class FannedOut(Played):
             case "release":
                 await self.store.release_stage(self.shape.id, "split", self.now)
 
+    async def run_again(self) -> None:
+        """Whatever has ended of the first item's fan-out is pending again, and whatever ran is not."""
+        with contextlib.suppress(TreadleError):
+            leases = await self.store.rerun("i0", "split", "ana", self.now)
+            self.held = [claim for claim in self.held if (claim.key, claim.fence) not in leases]
+
     def told(self, claim: Claim) -> tuple[Any, ...]:
         previous = [attempt.photograph(attempt) for attempt in claim.previous]
         return *super().told(replace(claim, previous=())), str(previous)
@@ -121,6 +128,7 @@ steps = st.lists(
         st.tuples(st.just("finish_subtasks"), st.integers(1, 6), st.booleans()),
         st.tuples(st.just("finish_subtasks"), st.integers(1, 6), st.just(True)),
         st.tuples(st.just("spoil"), st.sampled_from(SPOILT)),
+        st.tuples(st.just("run_again")),
     ),
     max_size=14,
 )
@@ -138,7 +146,7 @@ async def test_subtasks_many_at_once_are_the_same_on_both_stores(stages, priorit
 @pytest.mark.parametrize("spoil", SPOILT)
 async def test_an_end_of_a_fan_out_is_the_same_on_both_stores(spoil):
     rest = [("finish_subtasks", 6, True), ("declare",), ("claim", 9)] * 4
-    memory, sqlite = await played_on_both(WIDE, [2, 2], [*BEGUN, ("spoil", spoil), *rest])
+    memory, sqlite = await played_on_both(WIDE, [2, 2], [*BEGUN, ("spoil", spoil), *rest, ("run_again",), *rest])
 
     assert memory == sqlite
 

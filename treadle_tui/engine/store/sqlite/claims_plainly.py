@@ -15,7 +15,7 @@ from treadle_tui.engine.codec import decode_json
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import Claim, StageRoom, Work
 from treadle_tui.engine.store.rows import DECLARE, PENDING, READY, RUNNING, Item, TaskKey
-from treadle_tui.engine.store.sqlite.rowwise import execute_rows
+from treadle_tui.engine.store.sqlite.rowwise import update_rows
 from treadle_tui.engine.store.verbs import claiming
 from treadle_tui.engine.store.verbs.outputs import standing_output
 from treadle_tui.engine.store.verbs.plain_subtasks import is_fanned_out
@@ -32,11 +32,15 @@ _FIRST = (
 _ORDER = f"ready = {READY} ORDER BY priority DESC, turn, item, sub LIMIT ?"
 _FIRST_OF_ALL = f"{_FIRST} WHERE stage = ? AND {_ORDER}"
 _FIRST_OF_ONE = f"{_FIRST} WHERE item = ? AND stage = ? AND {_ORDER}"
+_BEGIN = (
+    f"SET state = {RUNNING}, ready = 0, attempt = 1, is_open = 1, interruptions = 0, fence = fence + 1, version = version + 1,"
+    " updated_at = {at}, started_at = {at}, completed_at = NULL, due_at = NULL, worker = {worker}"
+)
 _START = (
-    f"UPDATE treadle_tasks AS t SET state = {RUNNING}, ready = 0, attempt = 1, is_open = 1, interruptions = 0, fence = fence + 1,"
-    " version = version + 1, updated_at = v.column4, started_at = v.column4, completed_at = NULL, due_at = NULL, worker = v.column5"
+    f"UPDATE treadle_tasks AS t {_BEGIN.format(at='v.column4', worker='v.column5')}"
     " FROM (VALUES {rows}) v WHERE t.item = v.column1 AND t.stage = v.column2 AND t.sub = v.column3"
 )
+_START_ONE = f"UPDATE treadle_tasks {_BEGIN.format(at='?4', worker='?5')} WHERE item = ?1 AND stage = ?2 AND sub = ?3"
 
 
 class Waiting(NamedTuple):
@@ -160,7 +164,7 @@ def take(unit: SqliteUnit, worker: int, waiting: Sequence[Waiting]) -> list[Clai
     upstream = _upstream(unit, {each.key[:2] for each in waiting})
     unit.note_written()
     now, seq, tell = unit.now, unit.last_seq, unit.events.append
-    execute_rows(unit.connection, _START, [(*each.key, now, worker) for each in waiting])
+    update_rows(unit.connection, _START, _START_ONE, [(*each.key, now, worker) for each in waiting])
     claims = []
     for each in waiting:
         item = unit.item(each.item)

@@ -41,15 +41,15 @@ _HAVE_ROWS = "SELECT v.column3 FROM (VALUES {rows}) v JOIN treadle_tasks t ON t.
 
 _KNOWN = "SELECT i.id, i.workflow FROM (VALUES {rows}) v JOIN treadle_items i ON i.id = v.column1"
 _ITEMS = "INSERT INTO treadle_items (key, id, workflow, data, priority, created_at, flags, open_stages) VALUES {rows}"
-_END = (
+END = (
     f"SET state = {COMPLETED}, is_open = 0, worker = NULL, due_at = NULL, interruptions = 0, out = 1, version = version + 1,"
     " updated_at = {at}, completed_at = {at}, output = {output}"
 )
 _COMPLETE = (
-    f"UPDATE treadle_tasks AS t {_END.format(at='v.column3', output='v.column4')}"
+    f"UPDATE treadle_tasks AS t {END.format(at='v.column3', output='v.column4')}"
     " FROM (VALUES {rows}) v WHERE t.item = v.column1 AND t.stage = v.column2 AND t.sub = 0"
 )
-_COMPLETE_ONE = f"UPDATE treadle_tasks {_END.format(at='?3', output='?4')} WHERE item = ?1 AND stage = ?2 AND sub = 0"
+_COMPLETE_ONE = f"UPDATE treadle_tasks {END.format(at='?3', output='?4')} WHERE item = ?1 AND stage = ?2 AND sub = 0"
 _COUNT_DOWN = "UPDATE treadle_items AS i SET open_stages = open_stages - v.column2 FROM (VALUES {rows}) v WHERE i.key = v.column1"
 _COUNT_DOWN_ONE = "UPDATE treadle_items SET open_stages = open_stages - ?2 WHERE key = ?1"
 _ATTEMPTS = "INSERT INTO treadle_attempts VALUES {rows}"
@@ -77,22 +77,23 @@ def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Co
     open_stages = Counter(each.claim.key[0] for each in taken)
     unit.note_written()
     unit.forget_items(open_stages)
-    folded = [_folded_output(each, began[place]) for place, each in enumerate(batch) if place in began]
+    folded = [folded_output(each, began[place]) for place, each in enumerate(batch) if place in began]
     ended = [(*each.claim.key[:2], unit.now, output) for each, output in zip(taken, folded, strict=True)]
     update_rows(unit.connection, _COMPLETE, _COMPLETE_ONE, ended)
     update_rows(unit.connection, _COUNT_DOWN, _COUNT_DOWN_ONE, list(open_stages.items()))
     apart = [each for each, output in zip(taken, folded, strict=True) if output is None]
-    execute_rows(unit.connection, _ATTEMPTS, [_attempt(unit, each) for each in apart])
+    execute_rows(unit.connection, _ATTEMPTS, [attempt_row(unit, each) for each in apart])
     return Recorded(_go_on(unit, worker, taken, stages, contenders), left)
 
 
-def _folded_output(each: Ended, began_at: int | None) -> bytes | None:
+def folded_output(each: Ended, began_at: int | None) -> bytes | None:
     """The output, when its stage's row can tell all there is to tell of the attempt; see `folding`."""
     output = each.result.output
     return output if output is not None and len(output) <= FOLDED_OUTPUT and began_at == each.claim.started_at else None
 
 
-def _attempt(unit: SqliteUnit, each: Ended) -> tuple[object, ...]:
+def attempt_row(unit: SqliteUnit, each: Ended) -> tuple[object, ...]:
+    """What `treadle_attempts` has of it when it is not folded."""
     return (*each.claim.key, 1, each.claim.started_at, unit.now, _COMPLETED_OUTCOME, unit.stored_output(each.result.output), None)
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
-from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Recorded
+from treadle_tui.engine.store.results import Claim, Ended, Recorded
 from treadle_tui.engine.store.rows import COMPLETED, DECLARE, RUNNING
 from treadle_tui.engine.store.sqlite import claims_plainly
-from treadle_tui.engine.store.sqlite.rowwise import execute_rows, select_rows
+from treadle_tui.engine.store.sqlite.plainly import END, attempt_row, folded_output
+from treadle_tui.engine.store.sqlite.rowwise import execute_rows, select_rows, update_rows
 from treadle_tui.engine.store.verbs.moves import close_fan_out
 from treadle_tui.engine.store.verbs.plain_subtasks import is_open
 
@@ -22,41 +23,37 @@ if TYPE_CHECKING:
     from treadle_tui.engine.store.sqlite.unit import SqliteUnit
 
 _COMPLETED_KIND = KIND_NUMBER[ev.SubTaskCompleted]
-_COMPLETED_OUTCOME = OUTCOME_NUMBER["completed"]
 
 _ORDINARY = (
-    "SELECT v.column5 FROM (VALUES {rows}) v JOIN treadle_tasks t ON t.item = v.column1 AND t.stage = v.column2 AND t.sub = v.column3"
+    "SELECT v.column5, t.started_at FROM (VALUES {rows}) v"
+    " JOIN treadle_tasks t ON t.item = v.column1 AND t.stage = v.column2 AND t.sub = v.column3"
     f" WHERE t.fence = v.column4 AND t.worker = v.column6 AND t.state = {RUNNING} AND t.attempt = 1 AND t.phase = {DECLARE} AND t.extra = 0"
     " AND (t.detail IS NULL OR json_remove(CAST(t.detail AS TEXT), '$.metadata') = '{}')"
 )
-"""Of (item, stage, subtask number, fence, place, worker) the places of ordinary first attempts that the worker still holds."""
+"""Of (item, stage, subtask number, fence, place, worker) the ordinary first attempts that the worker still holds: place, beginning."""
 _COMPLETE = (
-    f"UPDATE treadle_tasks AS t SET state = {COMPLETED}, is_open = 0, worker = NULL, due_at = NULL, interruptions = 0, out = 1,"
-    " version = version + 1, updated_at = v.column4, completed_at = v.column4"
+    f"UPDATE treadle_tasks AS t {END.format(at='v.column4', output='v.column5')}"
     " FROM (VALUES {rows}) v WHERE t.item = v.column1 AND t.stage = v.column2 AND t.sub = v.column3"
 )
+_COMPLETE_ONE = f"UPDATE treadle_tasks {END.format(at='?4', output='?5')} WHERE item = ?1 AND stage = ?2 AND sub = ?3"
 _ATTEMPTS = "INSERT INTO treadle_attempts VALUES {rows}"
 
 
 def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]) -> Recorded:
     """Record completed subtasks and claim the next ones; those that are not the ordinary case are left as they are."""
     unit.flush()
-    ordinary = _ordinary(unit, worker, batch, fingerprints)
-    taken = [each for place, each in enumerate(batch) if place in ordinary]
-    left = [each for place, each in enumerate(batch) if place not in ordinary] if len(taken) < len(batch) else []
+    began = _ordinary(unit, worker, batch, fingerprints)
+    taken = [each for place, each in enumerate(batch) if place in began]
+    left = [each for place, each in enumerate(batch) if place not in began] if len(began) < len(batch) else []
     if not taken:
         return Recorded((), left)
     unit.note_written()
     unit.forget_tasks(each.claim.key for each in taken)
-    execute_rows(unit.connection, _COMPLETE, [(*each.claim.key, unit.now) for each in taken])
-    execute_rows(
-        unit.connection,
-        _ATTEMPTS,
-        [
-            (*each.claim.key, 1, each.claim.started_at, unit.now, _COMPLETED_OUTCOME, unit.stored_output(each.result.output), None)
-            for each in taken
-        ],
-    )
+    folded = [folded_output(each, began[place]) for place, each in enumerate(batch) if place in began]
+    ended = [(*each.claim.key, unit.now, output) for each, output in zip(taken, folded, strict=True)]
+    update_rows(unit.connection, _COMPLETE, _COMPLETE_ONE, ended)
+    apart = [each for each, output in zip(taken, folded, strict=True) if output is None]
+    execute_rows(unit.connection, _ATTEMPTS, [attempt_row(unit, each) for each in apart])
     for stage, n in Counter(each.claim.stage for each in taken).items():
         unit.count(stage, True, RUNNING, -n)
         unit.count(stage, True, COMPLETED, n)
@@ -66,11 +63,11 @@ def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Co
     return Recorded(claims, left)
 
 
-def _ordinary(unit: SqliteUnit, worker: int, batch: Sequence[Ended], fingerprints: Mapping[int, str]) -> set[int]:
-    """The places in the batch of what is the ordinary case."""
+def _ordinary(unit: SqliteUnit, worker: int, batch: Sequence[Ended], fingerprints: Mapping[int, str]) -> dict[int, int | None]:
+    """The places in the batch of what is the ordinary case → when it began."""
     open_ones = {key for key, claim in {each.claim.key[:2]: each.claim for each in batch}.items() if is_open(unit, claim, fingerprints)}
     held = [(*each.claim.key, each.claim.fence, place, worker) for place, each in enumerate(batch) if each.claim.key[:2] in open_ones]
-    return {place for (place,) in select_rows(unit.connection, _ORDINARY, held)}
+    return dict(select_rows(unit.connection, _ORDINARY, held))
 
 
 def _count_down(unit: SqliteUnit, batch: Sequence[Ended]) -> bool:

@@ -42,7 +42,7 @@ _SUBTASKS_WRITE = (
     " v.column6, v.column7, 0, 0, 0, 0, 0, 0, v.column8, v.column9 FROM (VALUES {rows}) v"
 )
 _OUTPUTS_OF_SUBTASKS = (
-    "SELECT t.name, t.out, t.detail, a.output FROM treadle_tasks t LEFT JOIN treadle_attempts a"
+    "SELECT t.name, t.out, t.detail, coalesce(t.output, a.output) FROM treadle_tasks t LEFT JOIN treadle_attempts a"
     " ON a.item = t.item AND a.stage = t.stage AND a.sub = t.sub AND a.number = t.out"
     " WHERE t.item = ? AND t.stage = ? AND t.sub > 0 ORDER BY t.sub"
 )
