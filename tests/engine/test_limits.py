@@ -242,6 +242,58 @@ async def test_a_later_item_is_not_kept_waiting_by_the_subtasks_of_an_earlier_on
     assert order.index("late") < 10
 
 
+@pytest.mark.parametrize("last", ["c", "work/2"])
+async def test_nothing_waits_for_ever_while_ever_more_items_are_submitted(store, start, last):
+    """Two items come for each stage that ends: the second dependent of the first item, and its third subtask, still have their turn."""
+    order: list[str] = []
+    late = 0
+
+    async def part(item: Any, ctx: Any) -> None:
+        nonlocal late
+        order.append(f"{ctx.stage_name}{'/' if ctx.subtask else ''}{ctx.subtask or ''} {item['id']}")
+        if late < 3000 and f"{last} first" not in order:
+            late += 2
+            await engine.submit("docs", [{"id": f"late {late - each}"} for each in (0, 1)])
+
+    async def work(item: Any, ctx: Any) -> Any:
+        if item["id"] == "first" and ctx.subtask is None and last.startswith("work"):
+            return FanOut([str(number) for number in range(3)])
+        return await part(item, ctx)
+
+    workflow = Workflow("docs")
+    workflow.add_stage("work", work)
+    workflow.add_stage("b", part, after=["work"])
+    workflow.add_stage("c", part, after=["work"])
+    engine = await start(workflow, concurrency=1)
+    await submitted(engine, "first")
+
+    await engine.run_until_idle()
+
+    assert late < 3000, "it waited until nothing more was submitted"
+    assert f"{last} first" in order
+
+
+async def test_items_that_come_later_go_before_what_is_second_of_an_earlier_one(store, start):
+    order: list[str] = []
+
+    async def note(item: Any, ctx: Any) -> None:
+        order.append(f"{ctx.stage_name} {item['id']}")
+        if order == ["a first"]:
+            await engine.submit("docs", [{"id": f"late {number}"} for number in range(5)])
+
+    workflow = Workflow("docs")
+    workflow.add_stage("a", note)
+    for name in ("b", "c"):
+        workflow.add_stage(name, note, after=["a"])
+    engine = await start(workflow, concurrency=1)
+    await submitted(engine, "first")
+
+    await engine.run_until_idle()
+
+    assert order[:2] == ["a first", "b first"]
+    assert order.index("c first") > max(order.index(f"{stage} late {number}") for stage in "ab" for number in range(5))
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

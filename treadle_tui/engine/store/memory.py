@@ -42,7 +42,7 @@ from treadle_tui.engine.store.verbs.outputs import standing_output
 
 T = TypeVar("T")
 ReadyKey = tuple[int, int, int, int]
-""" (-priority, turn, item, subtask number): the order of claims within a stage."""
+""" (-priority, place, item, subtask number): the order of claims within a stage."""
 
 
 class MemoryUnit(Unit):
@@ -103,7 +103,7 @@ class MemoryUnit(Unit):
     def _index(self) -> None:
         for task in self._touched:
             if task.ready == READY:
-                heapq.heappush(self._ready[task.stage], (-task.priority, task.turn, task.item, task.sub))
+                heapq.heappush(self._ready[task.stage], (-task.priority, task.place, task.item, task.sub))
             if task.due_at is not None:
                 heapq.heappush(self._due, (task.due_at, task.key))
             if task.worker is not None:
@@ -156,6 +156,10 @@ class MemoryUnit(Unit):
 
     def find_items(self, ids: Sequence[str]) -> dict[str, Item]:
         return {id: self.items[self.ids[id]] for id in ids if id in self.ids}
+
+    @property
+    def last_item(self) -> int:
+        return self._last_item
 
     def insert_item(self, id: str, workflow: int, data: bytes, priority: int) -> Item:
         self._last_item += 1
@@ -272,13 +276,13 @@ class MemoryUnit(Unit):
         if item is not None:
             tasks = [self.tasks.get((item, stage, 0)), *self.subs.get((item, stage), {}).values()]
             found = [task for task in tasks if task is not None and task.ready == READY]
-            return sorted(found, key=lambda task: (-task.priority, task.turn, task.sub))[:limit]
+            return sorted(found, key=lambda task: (-task.priority, task.place, task.sub))[:limit]
         heap = self._ready[stage]
         best: dict[ReadyKey, Task] = {}
         while heap and len(best) < limit:
             key = heapq.heappop(heap)
             task = self.tasks.get((key[2], stage, key[3]))
-            if task is not None and task.ready == READY and (-task.priority, task.turn) == key[:2]:
+            if task is not None and task.ready == READY and (-task.priority, task.place) == key[:2]:
                 best[key] = task
         for key in best:
             heapq.heappush(heap, key)

@@ -31,6 +31,12 @@ DECLARE, FANNED_OUT, REDUCE = range(3)
 PAUSED, CANCELLED_ITEM, DECIDED, OUTPUTS_DROPPED = 1, 2, 4, 8
 """Flags of an item. DECIDED: some stage of it carries a person's decision. OUTPUTS_DROPPED: retention has, see `retention`."""
 
+TURN = 100
+"""How many items submitted later come before the next of an item's tasks that became ready in one moment.
+
+So claims go round the items, and still nothing waits for ever: only so many items can come before a task, however many are submitted.
+"""
+
 TaskKey = tuple[int, int, int]
 """(item, stage, subtask number; 0 for the stage itself)"""
 
@@ -92,7 +98,7 @@ class Task(Row):
         self.ready = NOT_READY
         self.priority = 0
         self.turn = 0
-        """How many tasks of the item became ready in the same moment before this one: claims go round the items by it."""
+        """Where it stands in line when it is not the first of its item that became ready: see `place`. 0: it is the first."""
         self.attempt = 0
         self.is_open = 0
         """1 while attempt `attempt` has begun and not ended: the next claim goes on with that number."""
@@ -126,6 +132,11 @@ class Task(Row):
     def key(self) -> TaskKey:
         """(item, stage, subtask number)."""
         return self.item, self.stage, self.sub
+
+    @property
+    def place(self) -> int:
+        """Where it stands in line among those of its priority, as the number of an item: its own item's, or that of a later one."""
+        return self.turn or self.item
 
     @property
     def detail(self) -> dict[str, Any]:

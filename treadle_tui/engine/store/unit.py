@@ -19,7 +19,7 @@ from treadle_tui.engine.store.desk_rows import DeskRows
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import Situation
 from treadle_tui.engine.store.retention_rows import RetentionRows
-from treadle_tui.engine.store.rows import PENDING, Attempt, Hold, Item, RawEvent, Row, StoredEvent, Task, Worker
+from treadle_tui.engine.store.rows import PENDING, TURN, Attempt, Hold, Item, RawEvent, Row, StoredEvent, Task, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
 
 T = TypeVar("T")
@@ -103,6 +103,10 @@ class Unit(ABC):
         self.deltas[key] += change
         self._delta_log.append((key, change))
 
+    def turn(self, before: int) -> int:
+        """The `Task.turn` of a task before which so many others of its item have become ready in this moment."""
+        return before and self.last_item + before * TURN
+
     def set_state(self, task: Task, state: int) -> None:
         """Move a task that is being edited; keeps its times, its version and the counts. Legality is the verbs' duty."""
         self.count(task.stage, task.sub > 0, task.state, -1)
@@ -165,6 +169,11 @@ class Unit(ABC):
     last_seq: int
     """The `seq` of the newest event."""
 
+    @property
+    @abstractmethod
+    def last_item(self) -> int:
+        """The number of the newest item there has been."""
+
     store_id: str
     """Drawn once per store; part of every idempotency key."""
 
@@ -207,7 +216,7 @@ class Unit(ABC):
             subtask.priority = stage.priority
             subtask.updated_at = self.now
             subtask.ready = ready
-            subtask.turn = turn
+            subtask.turn = self.turn(turn)
             if metadata is not None:
                 subtask.put(metadata=metadata)
             self.insert_task(subtask)
@@ -270,7 +279,7 @@ class Unit(ABC):
 
     @abstractmethod
     def ready(self, stage: int, limit: int, item: int | None) -> list[Task]:
-        """Ready tasks of a stage, of one item or of all, best first: priority, then turn, then age."""
+        """Ready tasks of a stage, of one item or of all, best first: priority, then place in line, then age."""
 
     @abstractmethod
     def due(self, state: int, now: int, limit: int) -> list[Task]:

@@ -15,6 +15,7 @@ from treadle_tui.engine.codec import decode_json
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import Claim, StageRoom, Work
 from treadle_tui.engine.store.rows import DECLARE, PENDING, READY, RUNNING, Item, TaskKey
+from treadle_tui.engine.store.sqlite.columns import PLACE
 from treadle_tui.engine.store.sqlite.rowwise import update_rows
 from treadle_tui.engine.store.verbs import claiming
 from treadle_tui.engine.store.verbs.outputs import standing_output
@@ -26,15 +27,17 @@ if TYPE_CHECKING:
 _STARTED_KINDS = KIND_NUMBER[ev.StageStarted], KIND_NUMBER[ev.SubTaskStarted]
 
 _FIRST = (
-    "SELECT -priority, turn, item, stage, sub, fence, name, detail,"
-    f" state = {PENDING} AND attempt = 0 AND is_open = 0 AND phase = {DECLARE} AND extra = 0 FROM treadle_tasks"
+    f"SELECT -priority, {PLACE}, item, stage, sub, fence, name, detail,"
+    f" state = {PENDING} AND attempt = 0 AND is_open = 0 AND phase = {DECLARE} AND extra = 0 AND completed_at IS NULL"
+    " FROM treadle_tasks"
 )
-_ORDER = f"ready = {READY} ORDER BY priority DESC, turn, item, sub LIMIT ?"
+_ORDER = f"ready = {READY} ORDER BY priority DESC, {PLACE}, item, sub LIMIT ?"
 _FIRST_OF_ALL = f"{_FIRST} WHERE stage = ? AND {_ORDER}"
-_FIRST_OF_ONE = f"{_FIRST} WHERE item = ? AND stage = ? AND {_ORDER}"
+_FIRST_OF_ONE = f"{_FIRST} WHERE item = ? AND stage = ? AND +{_ORDER}"
+"""With a plus, so that SQLite looks among the item's tasks, not among all that is ready of the stage."""
 _BEGIN = (
     f"SET state = {RUNNING}, ready = 0, attempt = 1, is_open = 1, interruptions = 0, fence = fence + 1, version = version + 1,"
-    " updated_at = {at}, started_at = {at}, completed_at = NULL, due_at = NULL, worker = {worker}"
+    " updated_at = {at}, started_at = {at}, due_at = NULL, worker = {worker}"
 )
 _START = (
     f"UPDATE treadle_tasks AS t {_BEGIN.format(at='v.column4', worker='v.column5')}"
@@ -47,7 +50,7 @@ class Waiting(NamedTuple):
     """A task that is ready; in the order of claims by its first five fields, which no two have in common."""
 
     minus_priority: int
-    turn: int
+    place: int
     item: int
     stage: int
     sub: int

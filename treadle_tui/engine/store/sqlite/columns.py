@@ -21,6 +21,9 @@ class Sql(NamedTuple):
     parameters: tuple[Any, ...] = ()
 
 
+PLACE = "CASE turn WHEN 0 THEN item ELSE turn END"
+"""`Task.place` in SQL; the index of what is ready is by this very expression."""
+
 TASK_COLUMNS = [
     "item",
     "stage",

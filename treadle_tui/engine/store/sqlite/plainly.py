@@ -16,6 +16,7 @@ from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Recorded, Submitted, Work
 from treadle_tui.engine.store.rows import COMPLETED, NOT_READY, PENDING, READY, RUNNING
 from treadle_tui.engine.store.shape import StageShape
+from treadle_tui.engine.store.sqlite.columns import PLACE
 from treadle_tui.engine.store.sqlite.folding import FOLDED_OUTPUT
 from treadle_tui.engine.store.sqlite.rowwise import execute_rows, select_rows, update_rows
 from treadle_tui.engine.store.verbs.claiming import idempotency_key
@@ -58,7 +59,7 @@ _DEPENDENTS = (
     " started_at, completed_at, worker, due_at, priority, turn, extra, interruptions, phase, subs, open_subs, failed_subs, name, detail)"
     " VALUES {rows}"
 )
-_NEXT = "SELECT priority, turn, item FROM treadle_tasks WHERE stage = ? AND ready = 1 ORDER BY priority DESC, turn, item LIMIT 1"
+_NEXT = f"SELECT -priority, {PLACE}, item FROM treadle_tasks WHERE stage = ? AND ready = 1 ORDER BY priority DESC, {PLACE}, item LIMIT 1"
 
 
 def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]) -> Recorded:
@@ -116,7 +117,7 @@ def submit(unit: SqliteUnit, workflow: int, batch: Sequence[tuple[str, bytes]], 
         (first + place, item_id, workflow, data, priority, now, 0, len(shape.stages)) for place, (item_id, data) in enumerate(new.items())
     ]
     execute_rows(unit.connection, _ITEMS, items)
-    roots = [(turn, root.id) for turn, root in enumerate(shape.roots)]
+    roots = [(unit.turn(before), root.id) for before, root in enumerate(shape.roots)]
     execute_rows(unit.connection, _DEPENDENTS, [_row(item[0], root, READY, turn, priority, now) for item in items for turn, root in roots])
     unit.events += [(seq + place, now, _ADDED_KIND, workflow, item[0], None, None, 0, None) for place, item in enumerate(items, start=1)]
     unit.last_seq = seq + len(items)
@@ -159,8 +160,9 @@ def _go_on(unit: SqliteUnit, worker: int, batch: Sequence[Ended], stages: Sequen
         if not stage.dependents and finished.get(item) == stage.id:
             seq += 1
             tell((seq, now, _WORKFLOW_COMPLETED_KIND, workflow, item, None, None, 0, None))
-        for turn, dependent in enumerate(stage.dependents):
-            is_next = first is None or (-claim.priority, turn, item) < first
+        for before, dependent in enumerate(stage.dependents):
+            turn = before and unit.turn(before)
+            is_next = first is None or (-claim.priority, turn or item, item) < first
             if not (is_next and dependent in each.onward and dependent not in held):
                 rows.append(_row(item, dependent, READY, turn, claim.priority, claim.created_at))
                 unit.rings = True
@@ -217,9 +219,9 @@ def _claim(unit: SqliteUnit, each: Ended, stage: int) -> Claim:
 
 
 def _first_in_line(unit: SqliteUnit, contenders: Collection[int]) -> tuple[int, int, int] | None:
-    """What of all that is ready comes first, as (-priority, turn, item); None when nothing is ready."""
+    """What of all that is ready comes first, as (-priority, place, item); None when nothing is ready."""
     found = [row for stage in contenders if (row := unit.connection.execute(_NEXT, (stage,)).fetchone()) is not None]
-    return min(((-priority, turn, item) for priority, turn, item in found), default=None)
+    return min(found, default=None)
 
 
 def _finished_items(unit: SqliteUnit, batch: Sequence[Ended], stages: Sequence[StageShape]) -> dict[int, int]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from treadle_tui.engine.store.sqlite.columns import PLACE
+
 APPLICATION_ID = 0x54524C45
 """ASCII "TRLE", in the header of files this program created."""
 
@@ -269,6 +271,12 @@ def fold_attempts(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE treadle_tasks ADD COLUMN output ANY")
 
 
+def order_by_place(connection: sqlite3.Connection) -> None:
+    """What is ready is found by its place in line. A turn from before, a small number, is a place before everybody else's."""
+    connection.execute("DROP INDEX IF EXISTS treadle_ready")
+    connection.execute(f"CREATE INDEX treadle_ready ON treadle_tasks (stage, priority DESC, {PLACE}) WHERE ready = 1")
+
+
 MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("create tables", create_tables),
     ("index failures", index_failures),
@@ -276,6 +284,7 @@ MIGRATIONS: tuple[tuple[str, Callable[[sqlite3.Connection], None]], ...] = (
     ("index what lists ask for", index_lists),
     ("create retention", create_retention),
     ("fold ordinary attempts into their tasks", fold_attempts),
+    ("order what is ready by its place in line", order_by_place),
 )
 """Ordered and named; each is applied with its record in one transaction. Only ever append."""
 

@@ -18,7 +18,7 @@ from treadle_tui.engine.codec import decode_json, encode_json
 from treadle_tui.engine.store.results import Situation, Standing, Statement
 from treadle_tui.engine.store.rows import Attempt, Hold, Item, Row, StoredEvent, Task, TaskKey, Worker
 from treadle_tui.engine.store.shape import WorkflowShape
-from treadle_tui.engine.store.sqlite.columns import TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
+from treadle_tui.engine.store.sqlite.columns import PLACE, TASK_COLUMNS, item_from_row, shape_from_row, task_from_row, unpack
 from treadle_tui.engine.store.sqlite.desk import SqliteDesk
 from treadle_tui.engine.store.sqlite.folding import ATTEMPT, ATTEMPTS, IS_FOLDED, UNFOLD, UNFOLD_ITEM, UNFOLD_SUBTASKS
 from treadle_tui.engine.store.sqlite.retention import SqliteRetention
@@ -351,6 +351,10 @@ class SqliteUnit(Unit):
             found[item.id] = item
         return found
 
+    @property
+    def last_item(self) -> int:
+        return self._last_item
+
     def reserve_items(self, count: int) -> int:
         """The first of so many numbers for items that are written past the cache; see `note_written`."""
         first = self._last_item + 1
@@ -474,8 +478,8 @@ class SqliteUnit(Unit):
     def insert_subtasks(self, stage: Task, first: int, declared: Sequence[tuple[str, Any]], ready: int) -> None:
         self._has_written = True
         rows = [
-            (stage.item, stage.stage, first + turn, ready, self.now, stage.priority, turn, name, _metadata(metadata))
-            for turn, (name, metadata) in enumerate(declared)
+            (stage.item, stage.stage, first + before, ready, self.now, stage.priority, self.turn(before), name, _metadata(metadata))
+            for before, (name, metadata) in enumerate(declared)
         ]
         execute_rows(self.connection, _SUBTASKS_WRITE, rows)
 
@@ -571,9 +575,9 @@ class SqliteUnit(Unit):
     # --- questions --------------------------------------------------------------------------------------------------
 
     def ready(self, stage: int, limit: int, item: int | None) -> list[Task]:
-        order = "ORDER BY priority DESC, turn, item, sub LIMIT ?"
+        order = f"ORDER BY priority DESC, {PLACE}, item, sub LIMIT ?"
         if item is not None:
-            return self._rows(f"item = ? AND stage = ? AND ready = 1 {order}", (item, stage, limit))
+            return self._rows(f"item = ? AND stage = ? AND +ready = 1 {order}", (item, stage, limit))
         return self._rows(f"stage = ? AND ready = 1 {order}", (stage, limit))
 
     def due(self, state: int, now: int, limit: int) -> list[Task]:

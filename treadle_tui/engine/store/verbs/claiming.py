@@ -47,7 +47,7 @@ def claim(
     condition: Callable[[str], Condition],
     item: int | None = None,
 ) -> list[Claim] | None:
-    """Take up to `room` ready tasks: priority first, then round the items, then the oldest. None for a worker taken for dead.
+    """Take up to `room` ready tasks: priority first, then round the items (`rows.TURN`), then the oldest. None for a worker taken for dead.
 
     `condition` compiles the expression of a hold. With `item`, only that item's tasks.
     """
@@ -112,7 +112,7 @@ def _candidates(
         ready = unit.ready(want.stage, limit, item)
         is_all = is_all and len(ready) < limit
         found += ready
-    found.sort(key=lambda task: (-task.priority, task.turn, task.item, task.stage, task.sub))
+    found.sort(key=lambda task: (-task.priority, task.place, task.item, task.stage, task.sub))
     return found, is_all
 
 
@@ -156,9 +156,9 @@ def _go_on_with_subtasks(unit: Unit, item: Item, stage: Task) -> None:
     if stage.open_subs == 0:
         close_fan_out(unit, item, stage)
         return
-    for turn, subtask in enumerate(task for task in unit.subtasks(item.key, stage.stage) if task.state == PENDING):
+    for before, subtask in enumerate(task for task in unit.subtasks(item.key, stage.stage) if task.state == PENDING):
         if subtask.ready == NOT_READY:
-            make_ready(unit, item, subtask, turn)
+            make_ready(unit, item, subtask, unit.turn(before))
 
 
 def _wake_stage(unit: Unit, item: Item, subtask: Task) -> None:

@@ -68,14 +68,14 @@ def finish_plainly(
     ordinary = [_is_ordinary(unit, worker, each, fingerprints) for each in batch]
     left = [each for each, is_ordinary in zip(batch, ordinary, strict=True) if not is_ordinary]
     ready = [task for stage in contenders for task in unit.ready(stage, 1, None)]
-    first = min(((-task.priority, task.turn, task.item) for task in ready), default=None)
+    first = min(((-task.priority, task.place, task.item) for task in ready), default=None)
     held = unit.holds()
     claims: list[Claim] = []
     for each in (each for each, is_ordinary in zip(batch, ordinary, strict=True) if is_ordinary):
         finish(unit, worker, each.claim.key, each.claim.fence, each.result)
-        for turn, dependent in enumerate(unit.shapes[each.claim.workflow].by_id[each.claim.stage].dependents):
-            is_next = first is None or (-each.claim.priority, turn, each.claim.key[0]) < first
+        for dependent in unit.shapes[each.claim.workflow].by_id[each.claim.stage].dependents:
             task = unit.stored_task(each.claim.key[0], dependent, 0)
+            is_next = task is not None and (first is None or (-task.priority, task.place, task.item) < first)
             if task is not None and is_next and dependent in each.onward and dependent not in held:
                 claimed = take(unit, worker, task)
                 if claimed is not None:

@@ -32,25 +32,23 @@ def submit(unit: Unit, workflow: int, batch: Sequence[tuple[str, bytes]], priori
     """Add items (id, JSON data); a known id is kept as it was."""
     known = unit.find_items([item_id for item_id, _ in batch])
     shape = unit.shapes[workflow]
-    added: set[str] = set()
+    new: dict[str, bytes] = {}
     elsewhere = []
     for item_id, data in batch:
-        if item_id in known:
-            if known[item_id].workflow != workflow:
-                elsewhere.append(item_id)
-            continue
-        if item_id in added:
-            continue
-        added.add(item_id)
-        item = unit.insert_item(item_id, workflow, data, priority)
+        if item_id not in known:
+            new.setdefault(item_id, data)
+        elif known[item_id].workflow != workflow:
+            elsewhere.append(item_id)
+    items = [unit.insert_item(item_id, workflow, data, priority) for item_id, data in new.items()]
+    for item in items:
         item.open_stages = len(shape.stages)
         unit.emit(ev.ItemAdded, workflow=workflow, item=item.key)
-        for turn, root in enumerate(shape.roots):
-            make_ready(unit, item, unit.fresh_task(item, root.id, 0), turn)
+        for before, root in enumerate(shape.roots):
+            make_ready(unit, item, unit.fresh_task(item, root.id, 0), unit.turn(before))
     for stage in shape.stages:
-        if added:
-            unit.count(stage.id, False, PENDING, len(added))
-    return Submitted(len(added), elsewhere)
+        if new:
+            unit.count(stage.id, False, PENDING, len(new))
+    return Submitted(len(new), elsewhere)
 
 
 def delete(unit: Unit, item_id: str) -> None:

@@ -180,8 +180,8 @@ class _Mover:
                 self._add_ended(item, name, SKIPPED if fate == "skipped" else CANCELLED)
         if "cancelled" in fates.added.values():
             unit.emit(ev.ItemCancelled, workflow=item.workflow, item=item.key, by="")
-        for turn, (name, open_count) in enumerate(self._recounted(fates).items()):
-            self._recount(item, name, open_count, turn, has_row=name in fates.states or fates.added.get(name) in ("skipped", "cancelled"))
+        for before, (name, open_count) in enumerate(self._recounted(fates).items()):
+            self._recount(item, name, open_count, before, has_row=name in fates.states or fates.added.get(name) in ("skipped", "cancelled"))
         if open_before and not item.open_stages and not item.flags & CANCELLED_ITEM:
             unit.emit(ev.WorkflowCompleted, workflow=item.workflow, item=item.key)
 
@@ -209,7 +209,7 @@ class _Mover:
         else:
             item.open_stages += 1
 
-    def _recount(self, item: Item, name: str, open_count: int, turn: int, *, has_row: bool) -> None:
+    def _recount(self, item: Item, name: str, open_count: int, before: int, *, has_row: bool) -> None:
         """Give a stage the number of dependencies it waits for, and let it start, or wait, by that."""
         unit = self.unit
         stage = self.shape.by_name[name]
@@ -228,7 +228,7 @@ class _Mover:
         if open_count:
             task.ready = NOT_READY
         elif task.ready == NOT_READY:
-            make_ready(unit, item, task, turn)
+            make_ready(unit, item, task, unit.turn(before))
 
 
 def drop(unit: Unit, item_id: str, stage: str, by: str) -> list[Lease]:

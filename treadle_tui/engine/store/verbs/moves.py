@@ -90,7 +90,7 @@ def move(unit: Unit, item: Item, task: Task, to_state: int, remedy: str = "") ->
 
 
 def make_ready(unit: Unit, item: Item, task: Task, turn: int = 0) -> None:
-    """Let a task be claimed, or keep it back while its item is paused."""
+    """Let a task be claimed, or keep it back while its item is paused. `turn` is one of `Unit.turn`."""
     unit.edit(task)
     task.ready = readiness(item)
     task.turn = turn
@@ -104,7 +104,7 @@ def readiness(item: Item) -> int:
 def satisfy(unit: Unit, item: Item, stage: int) -> None:
     """A stage has become completed or skipped: its dependents wait for one less."""
     shape = unit.shape_of(item)
-    turn = 0
+    before = 0
     for dependent in shape.by_id[stage].dependents:
         task = unit.task(item, dependent)
         if task is None:
@@ -112,8 +112,8 @@ def satisfy(unit: Unit, item: Item, stage: int) -> None:
         unit.edit(task)
         task.open_deps -= 1
         if task.open_deps == 0 and task.state == PENDING:
-            make_ready(unit, item, task, turn)
-            turn += 1
+            make_ready(unit, item, task, unit.turn(before))
+            before += 1
     unit.edit(item)
     item.open_stages -= 1
     if item.open_stages == 0:

@@ -80,4 +80,4 @@ def _may_begin(unit: Unit, task: Task) -> bool:
 
 def in_line(tasks: Iterable[Task]) -> list[Task]:
     """In the order of claims."""
-    return sorted(tasks, key=lambda task: (-task.priority, task.turn, task.item, task.stage, task.sub))
+    return sorted(tasks, key=lambda task: (-task.priority, task.place, task.item, task.stage, task.sub))
