@@ -13,13 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from treadle_tui.board.command_words import command_words
 from treadle_tui.engine import StageExecutionError, other_processes
 from treadle_tui.engine.commands import _look_again_and_again, _refuse_batch_file
 
+psutil = pytest.importorskip("psutil")
 ROOT = Path(__file__).resolve().parents[1]
 
 WINDOWS = '''

@@ -121,7 +121,7 @@ def test_everything_that_is_declared_is_used() -> None:
     assert declared() - imported() == set()
 
 
-CHECKERS = {"mypy", "ruff", "treadle-tui", "types-networkx", "types-psutil"}
+CHECKERS = {"mypy", "ruff", "treadle-tui", "types-networkx"}
 """Of the extra `test`, what no test runs with."""
 
 

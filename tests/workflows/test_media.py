@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 pytest.importorskip("mutagen")
+pytest.importorskip("miniaudio")
 
 from tests.workflows.audio_files import SOUNDS, tag, write_audio, write_melody
 from treadle_tui.engine import Approve, ApproveWithEdits, Engine, InvalidItem, MemoryStateStore, SqliteStateStore
