@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from treadle_tui.cli.loader import bundled_folder, find_workflows
+from treadle_tui.cli.loader import find_workflows
+from treadle_tui.cli.workflow_places import bundled_folder
 
 
 def test_the_bundled_workflows_are_found_and_all_of_them_load(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from treadle_tui.cli.loader import LoadedWorkflows, PlaceNotFound, WorkflowNotFound, find_workflows
+from treadle_tui.cli.loader import LoadedWorkflows, WorkflowNotFound, find_workflows
+from treadle_tui.cli.workflow_places import PlaceNotFound
 
 PLAIN = """
 from treadle_tui.engine import Workflow
@@ -40,7 +41,7 @@ def db(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _no_bundled_workflows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test sees only the files it wrote itself."""
-    monkeypatch.setattr("treadle_tui.cli.loader.bundled_folder", lambda: tmp_path / "nothing-bundled")
+    monkeypatch.setattr("treadle_tui.cli.workflow_places.bundled_folder", lambda: tmp_path / "nothing-bundled")
 
 
 def names(found: LoadedWorkflows) -> list[str]:
@@ -136,7 +137,7 @@ def test_ones_own_version_of_a_bundled_workflow_takes_its_place_without_a_word(
     db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workflow_file(tmp_path / "bundled" / "licences.py")
-    monkeypatch.setattr("treadle_tui.cli.loader.bundled_folder", lambda: tmp_path / "bundled")
+    monkeypatch.setattr("treadle_tui.cli.workflow_places.bundled_folder", lambda: tmp_path / "bundled")
     own = workflow_file(db.parent / "workflows" / "mine.py", "licences")
 
     found = find_workflows(db)

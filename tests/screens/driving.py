@@ -16,9 +16,10 @@ from textual.screen import Screen
 from tests.widgets.screen_text import line_with, screen_lines, screen_text
 from treadle_tui.board.board import Board
 from treadle_tui.board.standing import Attachment, Phase
-from treadle_tui.cli.loader import LoadedWorkflows, Problem
+from treadle_tui.cli.loader import LoadedWorkflows
 from treadle_tui.cli.settings import Settings
 from treadle_tui.cli.settings_files import LoadedSettings
+from treadle_tui.cli.workflow_file import Problem
 from treadle_tui.engine import MemoryStateStore, ReviewDecision, StageStatus, Workflow
 from treadle_tui.full_screen import TreadleApp
 from treadle_tui.workbench import Workbench

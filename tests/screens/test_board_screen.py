@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.screens.driving import Gate, running
 from tests.screens.papers import WAITING, Paper, papers
-from treadle_tui.cli.loader import Problem
+from treadle_tui.cli.workflow_file import Problem
 from treadle_tui.engine import NeedsReview, ReviewData, Workflow
 from treadle_tui.screens.add_items import AddItems
 from treadle_tui.screens.board_screen import BoardScreen

@@ -7,7 +7,7 @@ from typing import Any
 from tests.screens.driving import Driver, Gate, running
 from tests.screens.papers import WAITING, Paper, papers
 from treadle_tui.board.filter_language import print_filter
-from treadle_tui.cli.loader import Problem
+from treadle_tui.cli.workflow_file import Problem
 from treadle_tui.engine import Engine, MemoryStateStore, Workflow
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.confirmation import Confirm

@@ -45,7 +45,8 @@ def _loaded(invocation: Invocation, files: tuple[Path, ...]) -> LoadedWorkflows:
     import contextlib
     import sys
 
-    from treadle_tui.cli.loader import LoadedWorkflows, Place
+    from treadle_tui.cli.loader import LoadedWorkflows
+    from treadle_tui.cli.workflow_places import Place
 
     if not files:
         return invocation.loaded_workflows()

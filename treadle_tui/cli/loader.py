@@ -1,8 +1,4 @@
-"""Finds workflows and loads them: where they may come from, in which order, and what is wrong with those that cannot be had.
-
-A workflow file is code. It is run only when it was named with `--workflows` or by the `pyproject.toml` beside the database, when it stands
-in `workflows/` beside the database, when an installed package offers it, or when it came with the program; never because it happens
-to lie in the current directory, and never out of a database.
+"""Loads workflows from the places where they may be, and says what is wrong with those that cannot be had.
 
 Knows no screen and no command line: both ask it.
 """
@@ -16,32 +12,16 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from treadle_tui.cli.project_file import FILE_NAME, project_file
 from treadle_tui.cli.workflow_file import FileProblem, Problem, deepest_line, error_words, line_of_name, run_file
+from treadle_tui.cli.workflow_places import BESIDE, GIVES_WAY, Place, is_everybodys, places_for
 from treadle_tui.engine.errors import TreadleError, nearest
 
 if TYPE_CHECKING:
     from treadle_tui.engine.workflow import Workflow
 
-__all__ = ["LoadedWorkflows", "Place", "PlaceNotFound", "Problem", "WorkflowNotFound", "bundled_folder", "find_workflows"]
-
 DEFINITION_SUFFIXES = (".toml", ".json")
-BESIDE = "beside the database"
-BUNDLED = "bundled"
-"""Why the last place is looked at."""
-INSTALLED = "installed packages"
-"""Why entry points are looked at."""
-GIVES_WAY = (BUNDLED, INSTALLED)
-"""What stands there gives way without a word to a workflow of the same name."""
-ENTRY_POINTS = "treadle.workflows"
-"""The group under which a package offers workflows: `module:attr`, or a module with workflows in it."""
-_MODULE_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-
-
-class PlaceNotFound(TreadleError):
-    """`--workflows` names nothing that exists."""
 
 
 class WorkflowNotFound(TreadleError):
@@ -58,18 +38,6 @@ class WorkflowNotFound(TreadleError):
         super().__init__(f"no workflow is called {name!r}; {nearest(name, self.known)}{unloaded}")
 
 
-class Place(NamedTuple):
-    """Somewhere workflows may be."""
-
-    kind: Literal["file", "folder", "module", "packages"]
-    target: str
-    """An absolute path, `module:attr`, or the group of entry points."""
-    why: str
-    """Why it is looked at, in the words of `treadle-tui workflows`."""
-    folder: str = ""
-    """For a module: where it may lie besides on Python's path; empty for the current directory."""
-
-
 def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflows:
     """The workflows for a database, not loaded yet: nothing is read or run before `load`.
 
@@ -80,67 +48,7 @@ def find_workflows(db: Path | None, extra: Sequence[str] = ()) -> LoadedWorkflow
     Raises:
         PlaceNotFound: one of `extra` does not exist.
     """
-    places = [_named_place(text) for text in extra]
-    problems: list[Problem] = []
-    if db is not None and str(db) != ":memory:":
-        folder = db.absolute().parent
-        project = project_file(folder)
-        problems += project.problems
-        is_heeded = not (_is_everybodys(folder) or _is_everybodys(folder / FILE_NAME))
-        if project.workflows and not is_heeded:
-            message = "everybody may write there, so nothing it names is run; change the permissions, or name it with --workflows"
-            problems.append(Problem(str(folder / FILE_NAME), None, message))
-        for text in project.workflows if is_heeded else ():
-            _add_project_place(text, folder, places, problems)
-        places.append(Place("folder", str(folder / "workflows"), BESIDE))
-        places += _trusted_places(db)
-    places.append(Place("packages", ENTRY_POINTS, INSTALLED))
-    places.append(Place("folder", str(bundled_folder()), BUNDLED))
-    return LoadedWorkflows(places, problems)
-
-
-def _is_everybodys(folder: Path) -> bool:
-    """Whether any account of the host could have put a file there."""
-    try:
-        return sys.platform != "win32" and bool(folder.stat().st_mode & 0o002)
-    except OSError:
-        return False
-
-
-def _trusted_places(db: Path) -> list[Place]:
-    """Folders somebody has allowed for this database."""
-    from treadle_tui.cli.trust import trusted_folders
-
-    return [Place("folder", folder, "you allowed it") for folder in trusted_folders(db)]
-
-
-def _add_project_place(text: str, folder: Path, places: list[Place], problems: list[Problem]) -> None:
-    path = folder / text
-    if path.exists():
-        places.append(Place("folder" if path.is_dir() else "file", str(path.absolute()), FILE_NAME))
-    elif _MODULE_ATTRIBUTE.fullmatch(text):
-        places.append(Place("module", text, FILE_NAME, str(folder)))
-    else:
-        message = f"tool.treadle, workflows: there is no {text}; give a file, a folder, or module:attr"
-        problems.append(Problem(str(folder / FILE_NAME), None, message))
-
-
-def bundled_folder() -> Path:
-    """Where the workflows that came with the program are: inside the installed package, or in the source tree it runs from."""
-    package = Path(__file__).absolute().parent.parent
-    installed = package / "bundled"
-    return installed if installed.is_dir() else package.parent / "workflows"
-
-
-def _named_place(text: str) -> Place:
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return Place("folder", str(path.absolute()), "--workflows")
-    if path.exists():
-        return Place("file", str(path.absolute()), "--workflows")
-    if _MODULE_ATTRIBUTE.fullmatch(text):
-        return Place("module", text, "--workflows")
-    raise PlaceNotFound(f"--workflows {text}: no such file or folder; give a .py, .toml or .json file, a folder of them, or module:attr")
+    return LoadedWorkflows(*places_for(db, extra))
 
 
 class LoadedWorkflows:
@@ -219,7 +127,7 @@ class _Findings:
         elif place.kind == "file":
             self._add_file(Path(place.target))
         else:
-            if place.why == BESIDE and _is_everybodys(Path(place.target)):
+            if place.why == BESIDE and is_everybodys(Path(place.target)):
                 message = "everybody may write there, so nothing in it is run; change its permissions, or name it with --workflows"
                 self.problems.append(Problem(place.target, None, message))
                 return

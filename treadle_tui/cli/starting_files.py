@@ -123,7 +123,7 @@ def copied_workflow(origin: str, name: str) -> dict[str, str]:
 
     Raises: `BadInput` when there is none of that name.
     """
-    from treadle_tui.cli.loader import bundled_folder
+    from treadle_tui.cli.workflow_places import bundled_folder
 
     folder = bundled_folder()
     files = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in (".py", ".json", ".toml") and path.name[0] not in "_."}

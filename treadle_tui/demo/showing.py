@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from treadle_tui.cli.loader import LoadedWorkflows, Problem
+from treadle_tui.cli.loader import LoadedWorkflows
+from treadle_tui.cli.workflow_file import Problem
 
 if TYPE_CHECKING:
     from treadle_tui.demo.past import Demonstration
