@@ -21,7 +21,7 @@ import msgspec
 from treadle_tui.engine.errors import StageExecutionError
 from treadle_tui.engine.json_values import convert_plain, encode_json
 from treadle_tui.engine.outcomes import Completed, NeedsReview, StageOutcome
-from treadle_tui.engine.runner.child import KILL_SECONDS, POLITE_SECONDS
+from treadle_tui.engine.runner.child_attempt import KILL_SECONDS, POLITE_SECONDS
 from treadle_tui.engine.runner.crossing import (
     Answer,
     Cancel,
