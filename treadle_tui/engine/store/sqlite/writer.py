@@ -29,7 +29,8 @@ from treadle_tui.engine.store.sqlite.file_modes import match_companions
 from treadle_tui.engine.store.sqlite.inspecting import connect_to_read, has_log, refuse_foreign_log, refuse_network
 from treadle_tui.engine.store.sqlite.opening import check_ours, connect, migrate, prepare_file, remove_new
 from treadle_tui.engine.store.sqlite.place import LogGone, Place, leave_open
-from treadle_tui.engine.store.sqlite.unit import BatchLost, SqliteUnit
+from treadle_tui.engine.store.sqlite.row_cache import BatchLost
+from treadle_tui.engine.store.sqlite.unit import SqliteUnit
 from treadle_tui.engine.store.unit import Unit
 
 log = logging.getLogger("treadle.store")
