@@ -216,6 +216,6 @@ def _claim(unit: SqliteUnit, item: Item, waiting: Waiting, upstream: Mapping[int
         attempt=1,
         started_at=unit.now,
         extra=0,
-        idempotency_key=claiming.idempotency_key(unit, key, 1),
+        idempotency_key=claiming.idempotency_key(unit.store_id, key, 1),
         upstream=upstream,
     )

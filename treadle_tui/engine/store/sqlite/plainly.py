@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
@@ -64,7 +64,22 @@ _DEPENDENTS = (
 _NEXT = f"SELECT -priority, {PLACE}, item FROM treadle_tasks WHERE stage = ? AND ready = 1 ORDER BY priority DESC, {PLACE}, item LIMIT 1"
 
 
-def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]) -> Recorded:
+class Finished(NamedTuple):
+    """What became of a batch, its claims not yet made: that is done on the engine's thread, while this one goes on writing."""
+
+    onward: Sequence[tuple[Ended, int]]
+    """Dependents that were claimed, by the attempt that set them free and their stage number."""
+    left: Sequence[Ended]
+    at: int
+    """When, in milliseconds."""
+    store_id: str
+
+    def recorded(self) -> Recorded:
+        """The same with its claims."""
+        return Recorded([_claim(self.store_id, each, stage, self.at) for each, stage in self.onward], self.left)
+
+
+def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]) -> Finished:
     """Record completed attempts and claim what follows them; those that are not the ordinary case are left as they are.
 
     `contenders` are the stages this engine could claim something of: a dependent is claimed here only when nothing of those that is
@@ -75,7 +90,7 @@ def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Co
     taken = [each for place, each in enumerate(batch) if place in began]
     left = [each for place, each in enumerate(batch) if place not in began] if len(began) < len(batch) else []
     if not taken:
-        return Recorded((), left)
+        return Finished((), left, unit.now, unit.store_id)
     stages = [unit.shapes[each.claim.workflow].by_id[each.claim.stage] for each in taken]
     open_stages = Counter(each.claim.key[0] for each in taken)
     unit.note_written()
@@ -86,7 +101,7 @@ def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Co
     update_rows(unit.connection, _COUNT_DOWN, _COUNT_DOWN_ONE, list(open_stages.items()))
     apart = [each for each, output in zip(taken, folded, strict=True) if output is None]
     execute_rows(unit.connection, _ATTEMPTS, [attempt_row(unit, each) for each in apart])
-    return Recorded(_go_on(unit, worker, taken, stages, contenders), left)
+    return Finished(_go_on(unit, worker, taken, stages, contenders), left, unit.now, unit.store_id)
 
 
 def folded_output(each: Ended, began_at: int | None) -> bytes | None:
@@ -146,12 +161,14 @@ def _ordinary(unit: SqliteUnit, worker: int, batch: Sequence[Ended], fingerprint
     return began
 
 
-def _go_on(unit: SqliteUnit, worker: int, batch: Sequence[Ended], stages: Sequence[StageShape], contenders: Collection[int]) -> list[Claim]:
-    """Tell what has ended, make dependents ready, and claim those that may be."""
+def _go_on(
+    unit: SqliteUnit, worker: int, batch: Sequence[Ended], stages: Sequence[StageShape], contenders: Collection[int]
+) -> list[tuple[Ended, int]]:
+    """Tell what has ended, make dependents ready, and let those begin that may: as `Finished.onward`."""
     first = _first_in_line(unit, contenders)
     held = unit.holds()
     finished = _finished_items(unit, batch, stages)
-    claims: list[Claim] = []
+    onward: list[tuple[Ended, int]] = []
     rows: list[tuple[object, ...]] = []
     tell, seq, now = unit.events.append, unit.last_seq, unit.now
     for each, stage in zip(batch, stages, strict=True):
@@ -172,17 +189,17 @@ def _go_on(unit: SqliteUnit, worker: int, batch: Sequence[Ended], stages: Sequen
             rows.append(_row(item, dependent, NOT_READY, turn, claim.priority, now, worker))
             seq += 1
             tell((seq, now, _STARTED_KIND, workflow, item, dependent, None, 1, None))
-            claims.append(_claim(unit, each, dependent))
+            onward.append((each, dependent))
     unit.last_seq = seq
-    unit.rings = unit.rings or not claims
+    unit.rings = unit.rings or not onward
     execute_rows(unit.connection, _DEPENDENTS, rows)
     for number, n in Counter([stage.id for stage in stages]).items():
         unit.count(number, False, RUNNING, -n)
         unit.count(number, False, COMPLETED, n)
-    for number, n in Counter([claim.stage for claim in claims]).items():
+    for number, n in Counter([dependent for _, dependent in onward]).items():
         unit.count(number, False, PENDING, -n)
         unit.count(number, False, RUNNING, n)
-    return claims
+    return onward
 
 
 def _row(item: int, stage: int, ready: int, turn: int, priority: int, updated_at: int, worker: int | None = None) -> tuple[object, ...]:
@@ -192,7 +209,7 @@ def _row(item: int, stage: int, ready: int, turn: int, priority: int, updated_at
     return item, stage, RUNNING, ready, 1, updated_at, updated_at, worker, priority, turn
 
 
-def _claim(unit: SqliteUnit, each: Ended, stage: int) -> Claim:
+def _claim(store_id: str, each: Ended, stage: int, now: int) -> Claim:
     """The first claim of what waited for nothing but this attempt."""
     above = each.claim
     key = (above.key[0], stage, 0)
@@ -209,9 +226,9 @@ def _claim(unit: SqliteUnit, each: Ended, stage: int) -> Claim:
         subtask=None,
         metadata=None,
         attempt=1,
-        started_at=unit.now,
+        started_at=now,
         extra=0,
-        idempotency_key=idempotency_key(unit, key, 1),
+        idempotency_key=idempotency_key(store_id, key, 1),
         upstream={above.stage: each.result.output},
     )
 

@@ -126,11 +126,11 @@ class SqliteStateStore(SqliteReads, SqliteLogReads, SqliteDeskReads, SqliteReten
     ) -> Recorded:
         """As every store does it, set-wise: see `plainly`."""
 
-        def verb(unit: Unit) -> Recorded:
+        def verb(unit: Unit) -> plainly.Finished:
             assert isinstance(unit, SqliteUnit)
             return plainly.finish(unit, worker, batch, contenders, fingerprints)
 
-        return await self._run(verb, now)
+        return (await self._run(verb, now)).recorded()
 
     async def finish_subtasks(
         self, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str], now: int

@@ -194,7 +194,7 @@ def _claim(unit: Unit, item: Item, task: Task) -> Claim:
         attempt=task.attempt,
         started_at=task.started_at,
         extra=task.extra,
-        idempotency_key=idempotency_key(unit, task.key, task.attempt),
+        idempotency_key=idempotency_key(unit.store_id, task.key, task.attempt),
         upstream=upstream,
         feedback=detail.get("feedback"),
         previous=unit.attempts(task.item, task.stage, task.sub) if task.attempt > 1 else (),
@@ -203,9 +203,9 @@ def _claim(unit: Unit, item: Item, task: Task) -> Claim:
     )
 
 
-def idempotency_key(unit: Unit, key: TaskKey, attempt: int) -> str:
+def idempotency_key(store_id: str, key: TaskKey, attempt: int) -> str:
     """The same for an attempt whatever happens to it, and never that of another one."""
-    return f"{unit.store_id}-{key[0]}-{key[1]}-{key[2]}-{attempt}"
+    return f"{store_id}-{key[0]}-{key[1]}-{key[2]}-{attempt}"
 
 
 def _decisions_above(unit: Unit, item: Item, stage: int) -> dict[int, Mapping[str, Any]]:
