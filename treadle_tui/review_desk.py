@@ -140,21 +140,26 @@ class Masking:
     names: frozenset[str]
 
     def value(self, value: Any) -> Any:
+        """A JSON value, with bullets for what is secret at any depth."""
         from treadle_tui.engine.secrets import redact
 
         return redact(value, self.names) if self.names else value
 
     def status(self, status: StageStatus) -> StageStatus:
+        """A stage, its subtasks included."""
         if not self.names:
             return status
         subtasks = [self.subtask(subtask) for subtask in status.subtasks]
         return dataclasses.replace(status, output=self.value(status.output), review=self.review(status.review), subtasks=subtasks)
 
     def subtask(self, subtask: SubTaskStatus) -> SubTaskStatus:
+        """Output and review of a subtask."""
         return dataclasses.replace(subtask, output=self.value(subtask.output), review=self.review(subtask.review))
 
     def review(self, review: ReviewData | None) -> ReviewData | None:
+        """What a person is shown."""
         return dataclasses.replace(review, details=self.value(review.details)) if review is not None else None
 
     def attempt(self, attempt: AttemptRecord) -> AttemptRecord:
+        """The output of an attempt."""
         return dataclasses.replace(attempt, output=self.value(attempt.output)) if self.names else attempt

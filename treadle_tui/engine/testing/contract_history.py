@@ -15,6 +15,7 @@ from treadle_tui.engine.workflow import Workflow
 
 @every_store
 async def what_stages_depend_on_is_known_without_their_code(store: Any) -> None:
+    """`dependencies(workflow)`: stage → the stages right above it, in topological order; `{}` for an unknown workflow."""
     workflow = two_steps()
     workflow.add_stage("index", _nothing, after=["publish", "parse"])
     async with Engine(store, [workflow, two_steps("other")]):
@@ -36,6 +37,7 @@ async def _nothing(item: Any) -> None:
 
 @every_store
 async def the_runs_of_stages_are_told_with_the_time_they_took(store: Any) -> None:
+    """`stage_runs(workflow, limit)`: stage → its runs, newest first, in seconds of the engine's clock; `[]` without any."""
     clock = ManualClock()
     workflow = Workflow("docs")
 
@@ -62,6 +64,7 @@ async def the_runs_of_stages_are_told_with_the_time_they_took(store: Any) -> Non
 
 @every_store
 async def the_run_of_a_reviewed_stage_tells_how_long_a_person_took_and_what_they_sent_back(store: Any) -> None:
+    """A run waits from the last time a review was asked for; changes requested before are counted."""
     clock = ManualClock()
     async with Engine(store, [two_steps()], clock=clock) as engine:
         await engine.submit("docs", [{"id": "a"}])

@@ -50,6 +50,7 @@ async def raised(kind: type[BaseException], awaitable: Any) -> BaseException:
 
 @every_store
 async def a_new_store_has_nothing_in_it(store: Any) -> None:
+    """Every question has an empty answer, and no event has been told."""
     assert await store.list_items() == []
     assert await store.counts() == {}
     assert await store.pending_reviews() == []
@@ -62,6 +63,7 @@ async def a_new_store_has_nothing_in_it(store: Any) -> None:
 
 @every_store
 async def what_nobody_knows_is_answered_with_nothing(store: Any) -> None:
+    """None, `[]` or `{}` for an unknown item, stage, subtask or workflow; no error."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}])
 
@@ -80,6 +82,7 @@ async def what_nobody_knows_is_answered_with_nothing(store: Any) -> None:
 
 @every_store
 async def changing_what_nobody_knows_is_refused(store: Any) -> None:
+    """`ItemNotFound` for an item, `StageNotFound` for a stage of an item."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}])
 
@@ -92,6 +95,7 @@ async def changing_what_nobody_knows_is_refused(store: Any) -> None:
 
 @every_store
 async def items_are_listed_in_the_order_of_submission(store: Any) -> None:
+    """Of one workflow or of all; the data of an item is what was submitted, as JSON gives it back."""
     clock = ManualClock()
     async with Engine(store, [two_steps(), two_steps("other")], clock=clock) as engine:
         assert await engine.submit("docs", [{"id": "b", "n": [1, None, "é"]}, {"id": "a"}]) == 2
@@ -107,6 +111,7 @@ async def items_are_listed_in_the_order_of_submission(store: Any) -> None:
 
 @every_store
 async def a_known_id_is_kept_as_it_was(store: Any) -> None:
+    """Ids are unique in a store: what is submitted again, under any workflow or twice in a batch, changes nothing and is not counted."""
     async with Engine(store, [two_steps(), two_steps("other")]) as engine:
         await engine.submit("docs", [{"id": "a", "n": 1}])
 
@@ -120,6 +125,7 @@ async def a_known_id_is_kept_as_it_was(store: Any) -> None:
 
 @every_store
 async def a_batch_with_a_bad_item_adds_nothing(store: Any) -> None:
+    """Neither an item nor an event of the batch is written."""
     async with Engine(store, [two_steps()]) as engine:
         await raised(InvalidItem, engine.submit("docs", [{"id": "a"}, {"id": 7}]))
 
@@ -129,6 +135,7 @@ async def a_batch_with_a_bad_item_adds_nothing(store: Any) -> None:
 
 @every_store
 async def a_fresh_item_is_pending_in_every_stage(store: Any) -> None:
+    """Attempt 0, without a row of its attempts, updated when it was added; statuses come in topological order."""
     async with Engine(store, [two_steps()], clock=ManualClock()) as engine:
         await engine.submit("docs", [{"id": "a"}])
 
@@ -144,6 +151,7 @@ async def a_fresh_item_is_pending_in_every_stage(store: Any) -> None:
 
 @every_store
 async def items_are_found_by_the_state_of_a_stage(store: Any) -> None:
+    """`query_items`: ids in the order of submission, of one workflow or of all that have the stage."""
     async with Engine(store, [two_steps(), two_steps("other")]) as engine:
         await engine.submit("docs", [{"id": "a"}, {"id": "b"}])
         await engine.submit("other", [{"id": "c"}])
@@ -159,6 +167,7 @@ async def items_are_found_by_the_state_of_a_stage(store: Any) -> None:
 
 @every_store
 async def counts_say_how_many_items_are_in_a_state(store: Any) -> None:
+    """Workflow → stage → state → items; states without items are left out."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}, {"id": "b"}])
         await engine.advance("a")
@@ -175,6 +184,7 @@ async def counts_say_how_many_items_are_in_a_state(store: Any) -> None:
 
 @every_store
 async def a_board_reads_its_rows_in_pages(store: Any) -> None:
+    """`page` and `count_items` agree on the same conditions; `rows` leaves out ids that are unknown, in any order."""
     async with Engine(store, [two_steps(), two_steps("other")]) as engine:
         await engine.submit("docs", [{"id": "a"}, {"id": "b"}, {"id": "c"}])
         await engine.submit("other", [{"id": "d"}])
@@ -197,6 +207,7 @@ async def a_board_reads_its_rows_in_pages(store: Any) -> None:
 
 @every_store
 async def a_board_counts_subtasks_by_state(store: Any) -> None:
+    """A cell has the state of its stage, and of its subtasks the number in each state; `counts` counts stages only."""
     workflow = Workflow("docs")
 
     @workflow.stage
@@ -220,6 +231,7 @@ async def a_board_counts_subtasks_by_state(store: Any) -> None:
 
 @every_store
 async def a_deleted_item_leaves_one_event(store: Any) -> None:
+    """`ItemDeleted`, with the next number; everything else about the item is gone, its other events too."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}, {"id": "b"}])
         await engine.run_until_idle()
@@ -238,6 +250,7 @@ async def a_deleted_item_leaves_one_event(store: Any) -> None:
 
 @every_store
 async def a_deleted_id_can_be_used_again(store: Any) -> None:
+    """As a new item: nothing of the one before comes back."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}])
         await engine.run_until_idle()
@@ -253,6 +266,7 @@ async def a_deleted_id_can_be_used_again(store: Any) -> None:
 
 @every_store
 async def events_are_read_from_any_place_in_their_order(store: Any) -> None:
+    """Numbers begin at 1 and have no gaps; `since` is exclusive."""
     async with Engine(store, [two_steps()], clock=ManualClock()) as engine:
         await engine.submit("docs", [{"id": "a"}, {"id": "b"}])
         await engine.run_until_idle()
@@ -269,6 +283,7 @@ async def events_are_read_from_any_place_in_their_order(store: Any) -> None:
 
 @every_store
 async def a_reader_is_woken_by_a_commit(store: Any) -> None:
+    """`changed(since, timeout)` gives the newest number: at once when there is a newer one, else after a commit or so many seconds."""
     async with Engine(store, [two_steps()]) as engine:
         waiting = asyncio.create_task(store.changed(await store.last_seq(), timeout=30))
         await asyncio.sleep(0)
@@ -282,6 +297,7 @@ async def a_reader_is_woken_by_a_commit(store: Any) -> None:
 
 @every_store
 async def a_verb_that_raises_changes_nothing(store: Any) -> None:
+    """Rows that were edited, counts and events are as before, and the store goes on."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}])
         await engine.run_until_idle()
@@ -309,6 +325,7 @@ async def a_verb_that_raises_changes_nothing(store: Any) -> None:
 
 @every_store
 async def of_several_verbs_in_one_transaction_the_failing_ones_change_nothing(store: Any) -> None:
+    """`each_in_one` answers a result or the error, one per verb, in their order."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}, {"id": "b"}])
 
@@ -334,6 +351,7 @@ async def of_several_verbs_in_one_transaction_the_failing_ones_change_nothing(st
 
 @every_store
 async def another_event_loop_may_ask(store: Any) -> None:
+    """A question may come from a loop in another thread while an engine is open."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}])
 
@@ -344,6 +362,7 @@ async def another_event_loop_may_ask(store: Any) -> None:
 
 @every_store
 async def closing_twice_is_closing_once(store: Any) -> None:
+    """`is_closed` tells; the second `close` returns at once."""
     assert not store.is_closed
 
     await store.close()
@@ -354,6 +373,7 @@ async def closing_twice_is_closing_once(store: Any) -> None:
 
 @every_store
 async def a_closed_store_refuses_everything(store: Any) -> None:
+    """`StoreError` from every question and change, from waiting for one, and from an engine that is opened on it."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}])
     await store.close()

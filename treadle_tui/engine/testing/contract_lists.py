@@ -80,6 +80,7 @@ def _state(*states: StageState, is_negated: bool = False) -> Condition:
 
 @every_store
 async def conditions_about_a_stage_describe_one_stage_together(store: Any) -> None:
+    """ "Failed" and "check" is an item whose check has failed; in names `*` and `?` stand for anything and for one character."""
     clock = ManualClock()
     await populate(store, clock)
     stage = Condition(Aspect.STAGE, ("check",))
@@ -98,6 +99,7 @@ async def conditions_about_a_stage_describe_one_stage_together(store: Any) -> No
 
 @every_store
 async def a_subtask_counts_as_its_stage(store: Any) -> None:
+    """By its error and by its state; errors are found whatever their case."""
     clock = ManualClock()
     await populate(store, clock)
 
@@ -111,6 +113,7 @@ async def a_subtask_counts_as_its_stage(store: Any) -> None:
 
 @every_store
 async def negated_conditions_alone_rule_items_out(store: Any) -> None:
+    """No stage of the item may be like that."""
     clock = ManualClock()
     await populate(store, clock)
     no_failure, no_review = _state(StageState.FAILED, is_negated=True), _state(StageState.AWAITING_REVIEW, is_negated=True)
@@ -122,6 +125,7 @@ async def negated_conditions_alone_rule_items_out(store: Any) -> None:
 
 @every_store
 async def items_are_found_by_id_word_state_priority_and_age(store: Any) -> None:
+    """Words match whatever their case, and literally; ids match case, `*` and `?`, a backslash makes them literal; ages are seconds."""
     clock = ManualClock()
     await populate(store, clock)
 
@@ -146,6 +150,7 @@ async def items_are_found_by_id_word_state_priority_and_age(store: Any) -> None:
 
 @every_store
 async def a_stage_nothing_has_happened_to_is_pending_and_as_old_as_its_item(store: Any) -> None:
+    """It needs no row of its own to be found."""
     clock = ManualClock()
     await populate(store, clock)
     publish = Condition(Aspect.STAGE, ("publish",))
@@ -162,6 +167,7 @@ async def a_stage_nothing_has_happened_to_is_pending_and_as_old_as_its_item(stor
 
 @every_store
 async def a_list_comes_in_the_order_that_is_asked_for(store: Any) -> None:
+    """By submission unless told otherwise; by the state of a stage in the reading order of states, then by submission."""
     clock = ManualClock()
     await populate(store, clock)
     added = ["doc-1", "bad-2", "torn-3", "done_4", "new*5", "Bad[6]", "paused-7", "cancelled-8"]
@@ -179,6 +185,7 @@ async def a_list_comes_in_the_order_that_is_asked_for(store: Any) -> None:
 
 @every_store
 async def pages_may_be_counted_from_an_item(store: Any) -> None:
+    """`after` is exclusive, in the direction of the list; `ids_between` includes both ends."""
     clock = ManualClock()
     await populate(store, clock)
     rows = await store.page(workflow="docs")
@@ -197,6 +204,7 @@ async def pages_may_be_counted_from_an_item(store: Any) -> None:
 
 @every_store
 async def what_waits_is_counted_as_it_is_listed(store: Any) -> None:
+    """Stages and subtasks that wait for a person; a deleted item takes its own along."""
     clock = ManualClock()
     await populate(store, clock)
 
@@ -223,6 +231,7 @@ async def what_waits_is_counted_as_it_is_listed(store: Any) -> None:
 
 @every_store
 async def a_row_tells_when_a_stage_began_and_ended(store: Any) -> None:
+    """By the engine's clock; None while it has not."""
     clock = ManualClock()
     await populate(store, clock)
 

@@ -31,6 +31,7 @@ def reviewed(*script: Any) -> Workflow:
 
 @every_store
 async def what_a_person_is_asked_is_kept_until_it_is_answered(store: Any) -> None:
+    """The whole `ReviewData`, with the moment it was asked; the version is that of the stage's status."""
     clock = ManualClock()
     async with Engine(store, [reviewed(NeedsReview(1, ASKED))], clock=clock) as engine:
         await engine.submit("docs", [{"id": "a"}])
@@ -51,6 +52,7 @@ async def what_a_person_is_asked_is_kept_until_it_is_answered(store: Any) -> Non
 
 @every_store
 async def an_approval_is_recorded_and_dependents_run(store: Any) -> None:
+    """Who, when, a note and the answers are kept; dependents are ready in the same transaction."""
     clock = ManualClock()
     async with Engine(store, [reviewed(NeedsReview(1, ASKED))], clock=clock) as engine:
         await engine.submit("docs", [{"id": "a"}])
@@ -71,6 +73,7 @@ async def an_approval_is_recorded_and_dependents_run(store: Any) -> None:
 
 @every_store
 async def the_second_decision_is_told_who_was_first(store: Any) -> None:
+    """`ReviewConflict`; the first decision stands."""
     async with Engine(store, [reviewed(NeedsReview(1))]) as engine:
         await engine.submit("docs", [{"id": "a"}])
         await engine.run_until_idle()
@@ -85,6 +88,7 @@ async def the_second_decision_is_told_who_was_first(store: Any) -> None:
 
 @every_store
 async def a_decision_on_an_older_version_is_refused(store: Any) -> None:
+    """`ReviewConflict`, though the stage waits again; the version looked at must be the newest."""
     async with Engine(store, [reviewed(NeedsReview(1), NeedsReview(2))]) as engine:
         await engine.submit("docs", [{"id": "a"}])
         await engine.run_until_idle()
@@ -101,6 +105,7 @@ async def a_decision_on_an_older_version_is_refused(store: Any) -> None:
 
 @every_store
 async def edits_replace_the_output_and_the_original_is_kept(store: Any) -> None:
+    """In the status and for dependents; the attempt keeps what the stage gave."""
     async with Engine(store, [reviewed(NeedsReview({"title": "a"}))]) as engine:
         await engine.submit("docs", [{"id": "a"}])
         await engine.run_until_idle()
@@ -114,6 +119,7 @@ async def edits_replace_the_output_and_the_original_is_kept(store: Any) -> None:
 
 @every_store
 async def a_rejection_fails_the_stage_and_keeps_the_reason(store: Any) -> None:
+    """As its error and in the decision; dependents stay pending."""
     async with Engine(store, [reviewed(NeedsReview(1))]) as engine:
         await engine.submit("docs", [{"id": "a"}])
         await engine.run_until_idle()
@@ -127,6 +133,7 @@ async def a_rejection_fails_the_stage_and_keeps_the_reason(store: Any) -> None:
 
 @every_store
 async def requested_changes_run_the_stage_again_with_the_feedback(store: Any) -> None:
+    """The next attempt is granted beyond the budget."""
     stage = ScriptedStage([NeedsReview(1), NeedsReview(2)])
     workflow = Workflow("docs")
     workflow.add_stage("work", stage)
@@ -146,6 +153,7 @@ async def requested_changes_run_the_stage_again_with_the_feedback(store: Any) ->
 
 @every_store
 async def an_earlier_attempt_can_be_picked(store: Any) -> None:
+    """Its output goes downstream; an attempt that does not exist is refused, and the review stays open."""
     async with Engine(store, [reviewed(NeedsReview("first"), NeedsReview("second"))]) as engine:
         await engine.submit("docs", [{"id": "a"}])
         await engine.run_until_idle()
@@ -162,6 +170,7 @@ async def an_earlier_attempt_can_be_picked(store: Any) -> None:
 
 @every_store
 async def a_reopened_review_waits_with_the_original_output(store: Any) -> None:
+    """Edits are undone and the decision is gone; once a dependent has started it is a `ReviewConflict`."""
     async with Engine(store, [reviewed(NeedsReview({"n": 1}))]) as engine:
         await engine.submit("docs", [{"id": "a"}])
         await engine.run_until_idle()
@@ -180,6 +189,8 @@ async def a_reopened_review_waits_with_the_original_output(store: Any) -> None:
 
 @every_store
 async def subtasks_wait_for_decisions_of_their_own(store: Any) -> None:
+    """The stage is running until all are decided."""
+
     async def work(ctx: Any) -> Any:
         return FanOut(["x", "y"]) if ctx.subtask is None else NeedsReview(ctx.subtask)
 
@@ -200,6 +211,7 @@ async def subtasks_wait_for_decisions_of_their_own(store: Any) -> None:
 
 @every_store
 async def a_paused_item_starts_nothing_new(store: Any) -> None:
+    """Other items go on; resumed, it goes on where it was."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a"}, {"id": "b"}])
         await engine.pause("a")
@@ -214,6 +226,7 @@ async def a_paused_item_starts_nothing_new(store: Any) -> None:
 
 @every_store
 async def cancelling_calls_off_what_has_not_ended(store: Any) -> None:
+    """Stages and the item are cancelled, and nobody is waited for any more."""
     workflow = reviewed(NeedsReview(1))
     async with Engine(store, [workflow]) as engine:
         await engine.submit("docs", [{"id": "a"}])
@@ -230,6 +243,7 @@ async def cancelling_calls_off_what_has_not_ended(store: Any) -> None:
 
 @every_store
 async def cancelling_interrupts_what_runs(store: Any) -> None:
+    """The attempt is recorded as interrupted."""
     started = asyncio.Event()
     interrupted: list[str] = []
 
@@ -259,6 +273,7 @@ async def cancelling_interrupts_what_runs(store: Any) -> None:
 
 @every_store
 async def retrying_gives_the_budget_anew_and_numbers_go_on(store: Any) -> None:
+    """With another idempotency key; only what failed or was cancelled can be retried."""
     stage = ScriptedStage([ValueError("no"), 2])
     workflow = Workflow("docs")
     workflow.add_stage("work", stage)
@@ -277,6 +292,7 @@ async def retrying_gives_the_budget_anew_and_numbers_go_on(store: Any) -> None:
 
 @every_store
 async def running_a_stage_again_sends_everything_behind_it_back(store: Any) -> None:
+    """To pending; when all is done again, the workflow's completion is told again."""
     workflow = reviewed("first", "second")
     async with Engine(store, [workflow]) as engine:
         await engine.submit("docs", [{"id": "a"}])
@@ -294,6 +310,7 @@ async def running_a_stage_again_sends_everything_behind_it_back(store: Any) -> N
 
 @every_store
 async def a_held_stage_starts_no_more(store: Any) -> None:
+    """For all items or for those a condition fits; it can be run by hand, and goes on when it is released."""
     async with Engine(store, [two_steps()]) as engine:
         await engine.submit("docs", [{"id": "a", "pages": 5}, {"id": "b", "pages": 500}])
         await engine.pause_stage("docs", "parse", when="item.pages > 100")

@@ -31,6 +31,7 @@ def one_stage(stage: Any, **options: Any) -> Workflow:
 
 @every_store
 async def outputs_are_handed_to_dependents_as_plain_json(store: Any) -> None:
+    """Tuples become lists; text and None stay what they are."""
     workflow = Workflow("docs")
 
     @workflow.stage
@@ -54,6 +55,7 @@ async def outputs_are_handed_to_dependents_as_plain_json(store: Any) -> None:
 
 @every_store
 async def a_big_output_is_kept_whole(store: Any) -> None:
+    """400 000 characters, in the status, in the attempt and for dependents."""
     big = {"text": "ab" * 200_000}
     workflow = one_stage(ScriptedStage([big]))
     workflow.add_stage("length", ScriptedStage([lambda item, ctx: len(ctx.upstream["work"]["text"])]), after=["work"])
@@ -69,6 +71,7 @@ async def a_big_output_is_kept_whole(store: Any) -> None:
 
 @every_store
 async def times_come_from_the_engines_clock(store: Any) -> None:
+    """When an attempt began and ended; the status tells the same."""
     clock = ManualClock()
 
     async def work() -> Completed:
@@ -90,6 +93,7 @@ async def times_come_from_the_engines_clock(store: Any) -> None:
 
 @every_store
 async def every_attempt_is_kept(store: Any) -> None:
+    """With number, outcome, error and output, in their order; later attempts see those before."""
     stage = ScriptedStage([ValueError("first"), Retry("second"), Completed(3)])
 
     async with Engine(store, [one_stage(stage, retry=RetryBudget(max_attempts=3))]) as engine:
@@ -110,6 +114,7 @@ async def every_attempt_is_kept(store: Any) -> None:
 
 @every_store
 async def a_retry_waits_until_it_is_due(store: Any) -> None:
+    """The delay is seconds of the engine's clock; not a moment sooner."""
     clock = ManualClock()
     stage = ScriptedStage([ValueError("no"), 2])
 
@@ -128,6 +133,7 @@ async def a_retry_waits_until_it_is_due(store: Any) -> None:
 
 @every_store
 async def a_skipped_stage_satisfies_its_dependents(store: Any) -> None:
+    """They receive None, and the item is complete in the end."""
     workflow = one_stage(ScriptedStage([Skipped("nothing to do")]))
     workflow.add_stage("after", ScriptedStage([lambda item, ctx: ctx.upstream]), after=["work"])
 
@@ -143,6 +149,7 @@ async def a_skipped_stage_satisfies_its_dependents(store: Any) -> None:
 
 @every_store
 async def subtasks_have_rows_attempts_and_errors_of_their_own(store: Any) -> None:
+    """One failing fails the stage once all have ended; a retry runs only that one again."""
     calls: list[str] = []
 
     async def work(ctx: Any) -> Any:
@@ -174,6 +181,7 @@ async def subtasks_have_rows_attempts_and_errors_of_their_own(store: Any) -> Non
 
 @every_store
 async def memos_are_kept_for_later_attempts(store: Any) -> None:
+    """Per item and stage; the function runs once."""
     asked: list[str] = []
 
     async def work(item: Any, ctx: Any) -> Any:
@@ -196,6 +204,8 @@ async def memos_are_kept_for_later_attempts(store: Any) -> None:
 
 @every_store
 async def progress_and_log_lines_become_events(store: Any) -> None:
+    """In the order they were told, from any thread."""
+
     async def work(ctx: Any) -> None:
         ctx.progress(0.5, "half")
         await asyncio.to_thread(ctx.log, "from a thread")
@@ -212,6 +222,7 @@ async def progress_and_log_lines_become_events(store: Any) -> None:
 
 @every_store
 async def claims_go_by_priority_and_then_round_the_items(store: Any) -> None:
+    """The higher first; then one task of each item in turn, so that a fan-out starves nobody."""
     order: list[str] = []
 
     async def work(item: Any, ctx: Any) -> Any:
@@ -231,6 +242,7 @@ async def claims_go_by_priority_and_then_round_the_items(store: Any) -> None:
 
 @every_store
 async def a_task_is_claimed_by_one_worker_only(store: Any) -> None:
+    """`claim` gives at most as many as are asked for, each with a key of its own."""
     workflow = one_stage(ScriptedStage([]))
     async with Engine(store, [workflow]) as engine:
         await engine.submit("docs", [{"id": str(number)} for number in range(5)])
@@ -252,6 +264,7 @@ def _no_condition(expression: str) -> Any:
 
 @every_store
 async def a_late_result_changes_nothing(store: Any) -> None:
+    """`finish` with a fence that is not the newest, or a second time, is False; a task that was recovered keeps its attempt and its key."""
     workflow = one_stage(ScriptedStage([]))
     async with Engine(store, [workflow]) as engine:
         await engine.submit("docs", [{"id": "a"}])
@@ -276,6 +289,7 @@ async def a_late_result_changes_nothing(store: Any) -> None:
 
 @every_store
 async def work_of_a_vanished_engine_is_recovered(store: Any) -> None:
+    """By the next engine: the same attempt and idempotency key, told once."""
     started = asyncio.Event()
     keys: list[str] = []
 
@@ -308,6 +322,7 @@ async def work_of_a_vanished_engine_is_recovered(store: Any) -> None:
 
 @every_store
 async def an_engine_that_is_closed_hands_its_work_back(store: Any) -> None:
+    """The stage is pending again, in the same attempt however often that happens; nothing is left of the engine."""
     started = asyncio.Event()
 
     async def work(ctx: Any) -> None:
@@ -330,6 +345,7 @@ async def an_engine_that_is_closed_hands_its_work_back(store: Any) -> None:
 
 @every_store
 async def two_engines_share_the_work_and_none_of_it_runs_twice(store: Any) -> None:
+    """Both drive the same store at the same time."""
     ran: list[str] = []
 
     async def work(item: Any) -> None:

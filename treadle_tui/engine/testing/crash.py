@@ -146,14 +146,17 @@ class MemorySite:
         self._unit: MemoryUnit | None = None
 
     async def open(self, before_commit: Callable[[], None]) -> MemoryStateStore:
+        """A store on the rows that the one before has left."""
         store = _CutMemoryStore(self._unit, before_commit)
         self._unit = store.rows_kept
         return store
 
     async def abandon(self, store: Any) -> None:
+        """Let go of a store whose engine has crashed."""
         await store.close()
 
     async def close(self, store: Any) -> None:
+        """Let go of the last store, and of what it was kept in."""
         await store.close()
 
 
@@ -203,14 +206,17 @@ class SqliteSite:
             connection.executescript(schema)
 
     async def open(self, before_commit: Callable[[], None]) -> SqliteStateStore:
+        """A store on the file that the one before has left."""
         store = _CutSqliteStore(self.path, before_commit)
         await store.start()
         return store
 
     async def abandon(self, store: Any) -> None:
+        """Let go of a store whose engine has crashed."""
         await store.close()
 
     async def close(self, store: Any) -> None:
+        """Let go of the last store, and of what it was kept in."""
         await store.close()
         self._folder.cleanup()
 
