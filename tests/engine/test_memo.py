@@ -155,6 +155,56 @@ async def test_two_questions_at_the_same_time_give_one_answer(store, start):
     assert len(set((await store.get_status("a", "work")).output)) == 1
 
 
+@pytest.mark.parametrize("kind", ["plain", "asynchronous"])
+async def test_whoever_asks_while_it_is_computed_waits_for_that_one(store, start, kind):
+    costly = Costly()
+
+    async def work(item: Any, ctx: Any) -> Any:
+        return await asyncio.gather(*(ctx.memo("key", getattr(costly, kind)) for _ in range(3)))
+
+    await ran(await start(scripted(work)[0]))
+
+    assert (costly.asked, (await store.get_status("a", "work")).output) == (1, ["answer"] * 3)
+
+
+async def test_when_computing_fails_the_next_one_who_waits_tries_it(store, start):
+    calls = 0
+
+    async def fails_once() -> int:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0)
+        if calls == 1:
+            raise ValueError("not yet")
+        return calls
+
+    async def work(item: Any, ctx: Any) -> Any:
+        answers = await asyncio.gather(*(ctx.memo("key", fails_once) for _ in range(3)), return_exceptions=True)
+        return [str(answer) for answer in answers]
+
+    await ran(await start(scripted(work)[0]))
+
+    assert (await store.get_status("a", "work")).output == ["not yet", "2", "2"]
+
+
+async def test_a_memo_that_asks_for_itself_is_refused_instead_of_waiting_for_ever(store, start):
+    async def work(item: Any, ctx: Any) -> Any:
+        async def again() -> Any:
+            return await ctx.memo("key", again)
+
+        return await ctx.memo("key", again)
+
+    await ran(await start(scripted(work)[0]))
+
+    assert "asks for itself" in (await store.get_status("a", "work")).error
+
+
+async def test_a_key_that_cannot_be_written_is_refused_on_every_store(store, start):
+    await ran(await start(scripted(lambda item, ctx: ctx.memo("\ud800", lambda: 1))[0]))
+
+    assert "surrogate" in (await store.get_status("a", "work")).error
+
+
 async def test_subtasks_declared_anew_begin_anew(store, start):
     costly = Costly()
     engine = await start(fan_out(["x"], lambda name, ctx: ctx.memo("key", costly.plain), review=ReviewPolicy.ALWAYS))

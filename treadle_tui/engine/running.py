@@ -67,6 +67,8 @@ class RunningAttempt(msgspec.Struct, eq=False):
     _written_at: int = -NOTE_WINDOW_MS
     _is_flush_planned: bool = False
     _own_lock: threading.Lock | None = None
+    _memos: dict[tuple[asyncio.AbstractEventLoop, str], tuple[asyncio.Task[Any] | None, asyncio.Event]] | None = None
+    """Sub-results that are being computed: by whom, and what tells that they are there."""
 
     @property
     def _lock(self) -> threading.Lock:
@@ -133,11 +135,32 @@ class RunningAttempt(msgspec.Struct, eq=False):
         """The recorded result of `fn`, computing and recording it the first time."""
         if not isinstance(key, str) or not key:
             raise StageExecutionError("memo", f"memo key {key!r} must be a text that is not empty")
+        if writable_text(key) != key:
+            raise StageExecutionError("memo", f"memo key {key!r} holds half of a surrogate pair; use text that can be written")
         found = await self.around.store.read_memo(self.claim.key, key)
-        if found is None:
-            is_async = inspect.iscoroutinefunction(fn)
-            value = await call_function(fn, is_async, f"memo {key!r}")
+        return decode_json(await self._memo_made(key, fn) if found is None else found)
+
+    async def _memo_made(self, key: str, fn: Callable[[], Any]) -> bytes:
+        """Compute and record a sub-result; whoever asks for it meanwhile waits for that one."""
+        if self._memos is None:
+            self._memos = {}
+        # A plain stage may await memos on a loop of its own: nobody waits for another loop.
+        place, me = (asyncio.get_running_loop(), key), asyncio.current_task()
+        while (other := self._memos.get(place)) is not None:
+            if other[0] is me:
+                raise StageExecutionError("memo", f"memo {key!r} asks for itself while it is computed; use another key inside")
+            await other[1].wait()
+            found = await self.around.store.read_memo(self.claim.key, key)
+            if found is not None:
+                return found
+        done = asyncio.Event()
+        self._memos[place] = me, done
+        try:
+            value = await call_function(fn, inspect.iscoroutinefunction(fn), f"memo {key!r}")
             encoded = OutputType().encode(value)
-            now = to_ms(self.around.clock.now())
-            found = await self.around.store.write_memo(self.worker, self.claim.key, self.claim.fence, key, encoded, now)
-        return decode_json(found)
+            return await self.around.store.write_memo(
+                self.worker, self.claim.key, self.claim.fence, key, encoded, to_ms(self.around.clock.now())
+            )
+        finally:
+            del self._memos[place]
+            done.set()
