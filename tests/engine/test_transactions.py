@@ -142,6 +142,26 @@ async def test_a_statement_that_fails_fails_the_attempt_and_nothing_is_recorded(
     assert rows(store) == []
 
 
+@pytest.mark.parametrize(
+    ("sql", "rows_changed"),
+    [
+        ("WITH n(x) AS (SELECT 1 UNION SELECT 2) INSERT INTO paid SELECT 'x' || x, x FROM n", 2),
+        ("WITH n(x) AS (SELECT 1) UPDATE account SET balance = 7 WHERE (SELECT x FROM n) = 1", 1),
+        ("WITH n(x) AS (SELECT 1) DELETE FROM paid WHERE amount IN n", 0),
+        ("WITH n(x) AS (SELECT 1 UNION SELECT 2) SELECT x FROM n", 2),
+        ("/* paid */ INSERT INTO paid VALUES ('x', 1)", 1),
+        ("INSERT INTO paid VALUES ('x', 1), ('y', 2) RETURNING id", 2),
+    ],
+)
+async def test_rows_are_counted_however_the_statement_begins(store, start, sql, rows_changed):
+    engine = await start(scripted(lambda item, ctx: ctx.transaction(sql, expect_rows=rows_changed))[0])
+
+    await ran(engine)
+
+    assert (await store.get_status("a", "work")).error is None
+    assert await state(store) is StageState.COMPLETED
+
+
 async def test_a_failed_transaction_is_tried_again_within_the_budget(store, start):
     def work(item: Any, ctx: Any) -> int:
         ctx.transaction("INSERT INTO paid VALUES (?, ?)", (item["id"], ctx.attempt - 1))

@@ -217,12 +217,20 @@ class SqliteUnit(RowAccess):
         self.connection.execute("RELEASE treadle_statements")
         return problem
 
+    def _changed_rows(self) -> int:
+        """How many rows the last INSERT, UPDATE or DELETE changed, those of triggers not counted."""
+        rows: int = self.connection.execute("SELECT changes()").fetchone()[0]
+        return rows
+
     def _run_statement(self, sql: str, parameters: Any, expected: int | None, guard: Guard) -> str | None:
+        before = self.connection.total_changes
         try:
             cursor = self.connection.execute(sql, parameters)
             rows = len(cursor.fetchall())
-            if cursor.description is None or cursor.rowcount >= 0:
-                rows = max(cursor.rowcount, 0)
+            if cursor.rowcount >= 0:
+                rows = cursor.rowcount
+            elif cursor.description is None:  # the driver does not count what begins with WITH
+                rows = self._changed_rows() if self.connection.total_changes > before else 0
         except Exception as error:  # the driver's errors, and those of parameters it cannot take
             if guard.refused is not None:
                 return f"{guard.refused} is not allowed in ctx.transaction: {sql!r}"
