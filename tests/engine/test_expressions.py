@@ -165,6 +165,12 @@ def test_an_empty_condition_is_refused(text):
         compile_condition(text)
 
 
+@pytest.mark.parametrize("condition", [3, True, ["item.pages"]])
+def test_a_condition_that_is_no_text_is_refused_as_that(condition):
+    with pytest.raises(InvalidDefinition, match="must be a text"):
+        compile_condition(condition)
+
+
 @pytest.mark.parametrize("text", ["(" * 60 + "1" + ")" * 60 + "==" * 30, "not " * 90 + "1", "[" * 90 + "]" * 90, "(" * 900, "a\0b"])
 def test_monstrous_conditions_are_refused(text):
     with pytest.raises(InvalidDefinition, match=r"condition '.*', character .*: (nested too deeply|not understood)"):

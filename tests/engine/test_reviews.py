@@ -420,6 +420,8 @@ async def test_answers_reach_every_stage_behind(store, start):
         ({"title": 7}, "'title' is 7"),
         ({"title": "T", "year": "1999"}, "'year' is '1999'"),
         ({"title": "T", "year": True}, "'year' is True"),
+        ({"title": "T", "year": float("nan")}, "'year' is nan"),
+        ({"title": "T", "year": float("inf")}, "'year' is inf"),
         ({"title": "T", "final": "yes"}, "'final' is 'yes'"),
         ({"title": "T", "mood": "ugly"}, "one of good, bad"),
         ({"title": "T", "mood": ["good"]}, "one of good, bad"),

@@ -89,7 +89,9 @@ def _compiled(text: str, shown: str, names: Collection[str] | None, column_in_sh
     def refuse(column: int, what: str) -> InvalidDefinition:
         return InvalidDefinition(f"condition {_shortened(shown)!r}, character {max(1, column_in_shown(column) + 1)}: {what}")
 
-    if not isinstance(text, str) or not shown.strip():
+    if not isinstance(text, str):
+        raise InvalidDefinition(f"condition {shown!r} must be a text, such as 'item.pages > 100'")
+    if not shown.strip():
         raise InvalidDefinition(f"condition {shown!r} is empty; write a comparison, such as item.pages > 100")
     if len(text) > MAX_LENGTH:
         raise InvalidDefinition(f"condition {_shortened(shown)!r} has {len(shown)} characters; at most {MAX_LENGTH} are allowed")

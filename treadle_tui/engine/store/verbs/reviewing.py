@@ -7,6 +7,7 @@ second is told who was first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from treadle_tui.engine import events as ev
@@ -119,7 +120,7 @@ def _check_value(where: str, field: Mapping[str, Any], value: Any) -> None:
     kind = field["kind"]
     fits = {
         "text": isinstance(value, str),
-        "number": isinstance(value, int | float) and not isinstance(value, bool),
+        "number": isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value),
         "bool": isinstance(value, bool),
         "choice": value in (field.get("choices") or ()),
     }[kind]
