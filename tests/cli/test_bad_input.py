@@ -304,8 +304,35 @@ def test_output_that_cannot_be_written_is_told(folder: Path, db: Path, treadle: 
     with open("/dev/full", "w") as full:
         done = program("--db", str(db), "list", cwd=folder, stdout=full)
 
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "No space left on device" in one_sentence(done.stderr)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of a process")
+def test_too_few_open_files_are_told_as_what_they_are(folder: Path, db: Path, treadle: Call) -> None:
+    treadle("add", "papers", str(folder / "texts"))
+
+    done = program("--db", str(db), "run", "--until", "idle", cwd=folder, preexec_fn=_allow_few_files)
+
+    assert done.returncode in (1, 2)
+    assert "ulimit -n" in one_sentence(done.stderr)
+
+
+def _allow_few_files() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as a shell does")
+@pytest.mark.parametrize("verb", [("add", "papers", "-"), ("review",)])
+def test_a_closed_standard_input_holds_nothing(folder: Path, db: Path, treadle: Call, verb: tuple[str, ...]) -> None:
+    treadle("add", "papers", str(folder / "texts"))
+    treadle("run", "--until", "idle")
+
+    done = program("--db", str(db), *verb, cwd=folder, preexec_fn=lambda: os.close(0))
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_letters_stand_for_signs_where_the_encoding_has_none(folder: Path, db: Path, treadle: Call) -> None:

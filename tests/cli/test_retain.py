@@ -40,6 +40,7 @@ def test_bad_limits_are_refused_with_a_sentence(worked: Call) -> None:
         (["--items-count", "1.5"], "'1.5' is neither a whole number nor `all`"),
         (["--events-count", "-1"], "events_count=-1 must be a whole number, 0 or more"),
         (["nothing", "--events-days", "1"], "the database has no workflow 'nothing'"),
+        (["nothing"], "the database has no workflow 'nothing'"),
         (["--as-others"], "--as-others needs a WORKFLOW"),
     ):
         answer = worked("retain", *arguments)

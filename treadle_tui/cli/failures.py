@@ -51,7 +51,7 @@ def _known(error: Exception, db: Path | None) -> tuple[int, str] | None:
         return EXIT_BAD_INPUT, str(error)
     if isinstance(error, OperationFailed):
         return EXIT_FAILED, str(error)
-    return _engine_error(error) or _database_error(error, db) or _system_error(error)
+    return _engine_error(error) or _database_error(error, db) or _exhausted(error) or _system_error(error)
 
 
 def _engine_error(error: Exception) -> tuple[int, str] | None:
@@ -80,9 +80,28 @@ def _database_error(error: Exception, db: Path | None) -> tuple[int, str] | None
     return EXIT_FAILED, f"{name}: {said}"
 
 
+def _exhausted(error: Exception) -> tuple[int, str] | None:
+    """What the system gives out by the number, and has no more of for this program."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return EXIT_FAILED, f"{error.strerror}; raise the limit (ulimit -n), or close other programs, and run the same command again"
+    if isinstance(error, MemoryError) or (type(error) is RuntimeError and "start new thread" in str(error)):
+        what = "memory" if isinstance(error, MemoryError) else "threads, or memory for them"
+        return EXIT_FAILED, f"the system gives no more {what}; raise the limit (ulimit -v, -u), and run the same command again"
+    return None
+
+
+def unwritable_output(error: Exception) -> int:
+    """Tell that standard output takes no more, on a full disk for example; the exit code it means."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    complain(f"standard output cannot be written: {reason or error}")
+    return EXIT_FAILED
+
+
 def _system_error(error: Exception) -> tuple[int, str] | None:
     if not isinstance(error, OSError):
         return None
+    if error.errno == errno.ENOSPC and not error.filename:  # a stream, and something may have been written
+        return EXIT_FAILED, f"{error.strerror}; make room, and run the same command again"
     where = f"{error.filename}: " if error.filename else ""
     wrong = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC, errno.ENAMETOOLONG)
     return (EXIT_BAD_INPUT if error.errno in wrong else EXIT_FAILED), f"{where}{error.strerror or error}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from treadle_tui import __version__
-from treadle_tui.cli.failures import EXIT_BAD_INPUT, EXIT_BROKEN_PIPE, BadInput, complain, report
+from treadle_tui.cli.failures import EXIT_BAD_INPUT, EXIT_BROKEN_PIPE, BadInput, complain, report, unwritable_output
 from treadle_tui.cli.invocation import Invocation, shared_options
 from treadle_tui.cli.verbs import NobodyReads, Verbs
 
@@ -101,8 +101,8 @@ def run_command_line(arguments: Sequence[str], start_screen: StartScreen) -> int
         _silence_standard_output()
         return EXIT_BROKEN_PIPE
     except Exception as error:
-        code = report(error, invocation.named_database)
-        _silence_unwritable_output()
+        told = _unwritable_output()
+        return report(error, invocation.named_database) if told is None else unwritable_output(told)
     return code
 
 
@@ -123,15 +123,18 @@ def _outcome(arguments: Sequence[str], invocation: Invocation) -> int:
 def _usage_sentence(wrong: click.ClickException) -> str:
     context = getattr(wrong, "ctx", None)
     command = context.command_path if context else "treadle-tui"
-    return f"{wrong.format_message().rstrip('.')} (see: {command} --help)"
+    sentence = " ".join(wrong.format_message().split()).rstrip(".")
+    return f"{sentence} (see: {command} --help)"
 
 
-def _silence_unwritable_output() -> None:
-    """When standard output is a full disk, the error was told; what is left in the buffer must not raise it again at the end."""
+def _unwritable_output() -> OSError | None:
+    """What standard output says when it is a full disk; None when it can be written. What it did not take is let go."""
     try:
         sys.stdout.flush()
-    except OSError:
+    except OSError as error:
         _silence_standard_output()
+        return error
+    return None
 
 
 def _silence_standard_output() -> None:

@@ -79,10 +79,12 @@ def say_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def prepare_streams() -> None:
-    """Have somewhere to write, and let characters through that its encoding does not have.
+    """Have something to read, somewhere to write, and let characters through that its encoding does not have.
 
-    A stream that was closed (`>&-`) is nothing at all in Python; what the encoding lacks is written as an escape.
+    A stream that was closed (`<&-`, `>&-`) is nothing at all in Python; what the encoding lacks is written as an escape.
     """
+    if sys.stdin is None:  # first, so that no file of ours gets the number 0
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - open as long as the program runs
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open as long as the program runs

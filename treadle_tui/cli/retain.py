@@ -72,9 +72,12 @@ def retain(invocation: Invocation, /, workflow: str | None, as_others: bool, now
         raise BadInput("--as-others needs a WORKFLOW, and no limits with it: it takes back the policy the workflow has")
 
     async def act(engine: Engine, store: SqliteStateStore) -> tuple[dict[str | None, Retention], Tidied | None]:
+        from treadle_tui.engine.errors import nearest
         from treadle_tui.engine.retention import Retention
 
         known = await store.retention()
+        if workflow is not None and await store.shape_named(workflow) is None:
+            raise BadInput(f"the database has no workflow {workflow!r}; {nearest(workflow, await store.stage_names())}")
         if as_others and workflow is not None:
             await store.forget_retention(workflow)
         elif chosen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from treadle_tui.engine.errors import StoreCorrupt, StoreError, StoreLocked, Tre
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _PRIMARY = 0xFF
 """The low byte of an extended code is what went wrong; the rest says where."""
+FILES_OF_A_DATABASE = 4
+"""The file, its log, the index of that, and the lock."""
 
 
 def sentence_of(error: sqlite3.Error, path: Path) -> TreadleError:
@@ -27,6 +30,8 @@ def sentence_of(error: sqlite3.Error, path: Path) -> TreadleError:
         return StoreError(f"no room is left to write {path} ({text}); free some space, nothing that was recorded is lost")
     if primary == sqlite3.SQLITE_READONLY or "readonly" in text or "read-only" in text:
         return StoreError(f"{path} cannot be written ({text}); check its permissions and its folder's")
+    if primary == sqlite3.SQLITE_CANTOPEN and not _can_open_files():
+        return StoreError(f"{path} cannot be opened, as too many files are open already; raise the limit (ulimit -n) and try again")
     if primary == sqlite3.SQLITE_CANTOPEN or "unable to open" in text:
         return StoreError(f"{path} cannot be opened ({text}); check that its folder exists and may be written")
     if primary == sqlite3.SQLITE_IOERR or "disk I/O" in text:
@@ -36,6 +41,20 @@ def sentence_of(error: sqlite3.Error, path: Path) -> TreadleError:
             " nothing that was recorded is lost"
         )
     return StoreError(f"{path}: {text}")
+
+
+def _can_open_files() -> bool:
+    """Whether the system lets this process open as many files as a database needs; SQLite does not say when that was the reason."""
+    opened: list[int] = []
+    try:
+        for _ in range(FILES_OF_A_DATABASE):
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return False
+    finally:
+        for each in opened:
+            os.close(each)
+    return True
 
 
 def damaged(path: Path, how: str) -> StoreCorrupt:
