@@ -47,29 +47,29 @@ def _board(workbench: Workbench) -> MainScreen:
 
 
 def _dashboard(workbench: Workbench) -> MainScreen:
-    from treadle_tui.dashboard_desk import DashboardDesk
+    from treadle_tui.desks.dashboard import DashboardDesk
     from treadle_tui.screens.dashboard_screen import DashboardScreen
 
     return DashboardScreen(DashboardDesk(workbench))
 
 
 def _graph(workbench: Workbench) -> MainScreen:
-    from treadle_tui.graph_desk import GraphDesk
+    from treadle_tui.desks.graph import GraphDesk
     from treadle_tui.screens.graph_screen import GraphScreen
 
     return GraphScreen(GraphDesk(workbench))
 
 
 def _events(workbench: Workbench) -> MainScreen:
-    from treadle_tui.event_desk import EventDesk
+    from treadle_tui.desks.events import EventDesk
     from treadle_tui.screens.events_screen import EventsScreen
 
     return EventsScreen(EventDesk(workbench))
 
 
 def _statistics(workbench: Workbench) -> MainScreen:
+    from treadle_tui.desks.statistics import StatisticsDesk
     from treadle_tui.screens.statistics_screen import StatisticsScreen
-    from treadle_tui.statistics_desk import StatisticsDesk
 
     return StatisticsScreen(StatisticsDesk(workbench))
 

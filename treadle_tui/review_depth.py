@@ -19,7 +19,7 @@ from treadle_tui.engine.events import StageEvent
 if TYPE_CHECKING:
     from treadle_tui.board.review_line import ReviewLine
     from treadle_tui.board.review_subject import ReviewSubject
-    from treadle_tui.review_desk import ReviewDesk
+    from treadle_tui.desks.review import ReviewDesk
     from treadle_tui.review_work import ReviewWork
 
 #: Newest events that are shown.

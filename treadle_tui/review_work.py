@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from treadle_tui.board.review_subject import ReviewSubject
+    from treadle_tui.desks.review import ReviewDesk
     from treadle_tui.engine.desk import DecisionRecord, HeldDecision
     from treadle_tui.engine.status import PendingReview
     from treadle_tui.engine.store.protocol import StateStore
     from treadle_tui.engine_host import EngineHost
-    from treadle_tui.review_desk import ReviewDesk
 
 #: Subjects kept ready.
 _MOST_SUBJECTS = 64

@@ -17,7 +17,7 @@ from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.board.tally import Counts, WaitingSubtasks, tally
 from treadle_tui.board.view import CellRef, Changes, Question
 from treadle_tui.board.workflow_choice import WorkflowChoices
-from treadle_tui.board_desk import BoardDesk
+from treadle_tui.desks.board import BoardDesk
 from treadle_tui.engine.clock import to_ms
 from treadle_tui.engine.errors import TreadleError
 from treadle_tui.engine.review import Approve, Reject, ReviewDecision
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from treadle_tui.board.review_line import ReviewKey, ReviewLine
+    from treadle_tui.desks.migrations import MigrationDesk
+    from treadle_tui.desks.review import ReviewDesk
     from treadle_tui.engine.engine import Engine
     from treadle_tui.engine.states import StageState
     from treadle_tui.engine.store.protocol import StateStore, StoreReads
     from treadle_tui.engine.workflow import Workflow
     from treadle_tui.first_page import FirstPage
     from treadle_tui.full_screen import TreadleApp
-    from treadle_tui.migration_desk import MigrationDesk
-    from treadle_tui.review_desk import ReviewDesk
     from treadle_tui.review_work import ReviewWork
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Workbench:
     @property
     def _desk(self) -> ReviewDesk:
         """Reads and decides reviews; imported when the first one is asked for."""
-        from treadle_tui.review_desk import ReviewDesk
+        from treadle_tui.desks.review import ReviewDesk
 
         if self._review_desk is None:
             self._review_desk = ReviewDesk(self.host, self._app.reviewer, self._workflow, self.now, self._app.settings)
@@ -156,7 +156,7 @@ class Workbench:
     @property
     def migrations(self) -> MigrationDesk:
         """Workflows that have changed, or could not be loaded; imported when it is asked for."""
-        from treadle_tui.migration_desk import MigrationDesk
+        from treadle_tui.desks.migrations import MigrationDesk
 
         if self._migration_desk is None:
             self._migration_desk = MigrationDesk(self)
@@ -534,7 +534,7 @@ class Workbench:
             self._show_changes(Changes(is_rearranged=True))
 
     async def _show_item(self, item_id: str, stage: str) -> None:
-        from treadle_tui.item_desk import ItemDesk
+        from treadle_tui.desks.item import ItemDesk
         from treadle_tui.screens.item_screen import ItemScreen
 
         desk = ItemDesk(self)

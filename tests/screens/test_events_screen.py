@@ -8,9 +8,9 @@ import pytest
 
 from tests.screens.driving import Driver, Gate, running
 from tests.screens.papers import WAITING, Paper, papers
-from treadle_tui import past_desk
+from treadle_tui.desks import past as past_desk
+from treadle_tui.desks.past import PastDesk
 from treadle_tui.engine import Reject, Workflow
-from treadle_tui.past_desk import PastDesk
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.events_screen import EventFilterInput, EventsScreen
 from treadle_tui.screens.item_screen import ItemScreen

@@ -99,7 +99,7 @@ class ItemDesk:
         self._bench.work(self._show_way(item_id, stage), "way")
 
     async def _show_way(self, item_id: str, stage: str) -> None:
-        from treadle_tui.graph_desk import GraphDesk
+        from treadle_tui.desks.graph import GraphDesk
         from treadle_tui.screens.graph_screen import ItemGraph
 
         desk = GraphDesk(self._bench)

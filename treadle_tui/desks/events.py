@@ -40,7 +40,7 @@ class EventDesk:
         self._bench.work(self._look_back(event), "past")
 
     async def _look_back(self, event: Event) -> None:
-        from treadle_tui.past_desk import PastDesk
+        from treadle_tui.desks.past import PastDesk
         from treadle_tui.screens.past_screen import PastScreen
 
         desk = PastDesk(self._bench, event.workflow or self._bench.workflow_shown)
