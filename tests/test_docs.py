@@ -2,10 +2,10 @@
 
 A `text` block right behind a block of code is what that code prints. A block whose first line is a comment with a file name, or whose
 fence names one, is written to that file. `sh` blocks are run too, and other `toml` and `json` is read. README.md is the business of
-`test_readme`, the JSON of command-line.md as well.
+`test_readme`, the JSON of command-line.md as well. There is no way to have a block not run.
 
 What a reader of a page does not need to see stands in a comment right above a block: `given:` and a line for the shell that is run first,
-`each line in a terminal of its own`, or `not run:` and the reason.
+or `each line in a terminal of its own`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if re.search("^```(python|sh|toml)", page.read_text(), re.MULTILINE)]
 
 _FENCE = re.compile(r"^(?:<!-- ([^\n]*) -->\n)?```(\w*) ?(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_MARKS = re.compile("given: (?P<given>.+)|(?P<terminals>each line in a terminal of its own.*)|not run: (?P<reason>.+)")
+_MARKS = re.compile("given: (?P<given>.+)|(?P<terminals>each line in a terminal of its own.*)")
 _FILE_COMMENT = re.compile(r"# (\S+\.(?:py|toml))(, at the end)?\n")
 
 
@@ -116,8 +116,6 @@ class Reader:
     def type_in(self, block: Block) -> None:
         mark = _MARKS.fullmatch(block.mark)
         assert mark is not None or not block.mark, f"{block.where}: nobody knows what {block.mark!r} means"
-        if mark is not None and mark["reason"]:
-            return
         if mark is not None and mark["terminals"]:
             self.open_terminals(block)
             return
@@ -207,12 +205,6 @@ def test_every_block_says_what_it_is_so_that_it_can_be_run(page: Path) -> None:
     named = {fence[2] for fence in _FENCE.finditer(page.read_text())}
 
     assert named <= {"python", "sh", "toml", "json", "text"}
-
-
-def test_what_is_not_run_is_little() -> None:
-    left = [block.where for page in PAGES for block in blocks_of(page) if block.mark.startswith("not run")]
-
-    assert [where.partition(",")[0] for where in left] == ["operations.md"]
 
 
 def test_the_layout_and_the_files_that_architecture_names_are_there() -> None:

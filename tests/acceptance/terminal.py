@@ -116,6 +116,8 @@ class Terminal:
         self._descriptor, inside = pty.openpty()
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         without_a_size = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests started in the background of a script; it would be passed on
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process = subprocess.Popen(
             command,
             cwd=cwd,

@@ -460,6 +460,23 @@ def test_an_engine_of_this_process_is_dead_when_it_was_let_go():
     assert Observer().dead([here]) == [1]
 
 
+async def test_an_idle_engine_that_others_took_for_dead_says_nothing_and_works_on(store, start, caplog):
+    """It holds no lease, so it shows no sign of life; after half a minute any other engine clears its number away."""
+    workflow = chain("work")
+    engine = await start(workflow)
+    await submitted(engine, "a")
+    await engine.run_until_idle()
+    (idle,) = await store.workers()
+    await store.reap([idle.id], 0)
+
+    await engine._dispatcher.reap()
+    await submitted(engine, "b")
+    await engine.run_until_idle()
+
+    assert await state(store, item_id="b") is StageState.COMPLETED
+    assert "taken for dead" not in caplog.text
+
+
 async def test_a_dead_worker_leaves_no_row_behind(store, start):
     stage = Hangs()
     workflow, _ = scripted(stage, repeat=True)

@@ -321,8 +321,12 @@ class Dispatcher:
         self.call_off(lease for lease in running if lease not in held)
 
     async def _begin_anew(self) -> None:
-        """Others took this engine for dead, as after a night's sleep: what it held is theirs now, and its next claim is a new worker's."""
-        log.warning("this engine was taken for dead, and what it ran has been recovered elsewhere; it goes on under a new number")
+        """Others took this engine for dead, as after a night's sleep: what it held is theirs now, and its next claim is a new worker's.
+
+        One that holds nothing shows no sign of life, and loses nothing but its number: that is not worth a word.
+        """
+        if self.running:
+            log.warning("this engine was taken for dead, and what it ran has been recovered elsewhere; it goes on under a new number")
         self.worker = 0
         lost = {attempt.task for attempt in self.running.values() if attempt.task is not None}
         self.call_off(list(self.running))
