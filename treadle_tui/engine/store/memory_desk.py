@@ -12,7 +12,7 @@ from treadle_tui.engine.store import desk_views
 from treadle_tui.engine.store.desk_rows import DecisionRow, DeskRows, HeldRow, JottingRow
 
 if TYPE_CHECKING:
-    from treadle_tui.engine.store.memory import MemoryUnit
+    from treadle_tui.engine.store.memory_unit import MemoryUnit
 
 
 class MemoryDesk(DeskRows):

@@ -29,7 +29,7 @@ from treadle_tui.engine.store.rows import STATES, Item, Task
 from treadle_tui.engine.store.shape import StageShape, WorkflowShape
 
 if TYPE_CHECKING:
-    from treadle_tui.engine.store.memory import MemoryUnit
+    from treadle_tui.engine.store.memory_unit import MemoryUnit
 
 
 class MemoryLists:

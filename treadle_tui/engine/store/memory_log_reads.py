@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import pairwise
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from treadle_tui.engine.clock import to_ms
@@ -21,12 +19,10 @@ from treadle_tui.engine.store.baseline import unpacked
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.item_fold import ADDED, ENDING, ItemFold
 from treadle_tui.engine.store.log_view import EVERYTHING, EventMatch, EventPage, Failure, LogBounds, Throughput, glob_of
-from treadle_tui.engine.store.rows import FAILED, Item, RawEvent
+from treadle_tui.engine.store.rows import FAILED, Item, RawEvent, StoredEvent
 
 if TYPE_CHECKING:
-    from treadle_tui.engine.store.memory import MemoryUnit
-
-_SEQ = attrgetter("seq")
+    from treadle_tui.engine.store.memory_unit import MemoryUnit
 
 
 class MemoryLogReads:
@@ -38,7 +34,7 @@ class MemoryLogReads:
     def _open_unit(self) -> MemoryUnit: ...
 
     @abstractmethod
-    def decode_events(self, raw: Sequence[RawEvent]) -> list[Event]: ...
+    def decode_events(self, raw: Sequence[StoredEvent]) -> list[Event]: ...
 
     @abstractmethod
     async def pending_reviews(self, workflow: str | None = None) -> list[PendingReview]: ...
@@ -49,15 +45,14 @@ class MemoryLogReads:
         """The first and the last event that is kept."""
         with self._lock:
             log = self._open_unit().log
-            return LogBounds(log[0].seq, log[-1].seq) if log else LogBounds()
+            return LogBounds(log.first_seq, log.last_seq) if log else LogBounds()
 
     async def events_after(self, seq: int, limit: int, match: EventMatch = EVERYTHING) -> EventPage:
         """The first matching events after `seq`."""
         with self._lock:
             unit = self._open_unit()
-            start = bisect_right(unit.log, seq, key=_SEQ)
-            rows = self._some(unit, unit.log[start:], limit, match)
-            outermost = unit.log[-1].seq if unit.log else 0
+            rows = self._some(unit, unit.log.after(seq), limit, match)
+            outermost = unit.log.last_seq
             reached = rows[-1].seq if len(rows) == limit else max(seq, outermost)
             return EventPage(self.decode_events(rows), reached, reached >= outermost)
 
@@ -65,9 +60,8 @@ class MemoryLogReads:
         """The last matching events before `seq`."""
         with self._lock:
             unit = self._open_unit()
-            end = bisect_left(unit.log, seq, key=_SEQ)
-            rows = self._some(unit, reversed(unit.log[:end]), limit, match)
-            outermost = unit.log[0].seq if unit.log else 0
+            rows = self._some(unit, unit.log.before(seq), limit, match)
+            outermost = unit.log.first_seq
             reached = rows[-1].seq if len(rows) == limit else min(seq, outermost)
             return EventPage(self.decode_events(rows[::-1]), reached, reached <= outermost)
 

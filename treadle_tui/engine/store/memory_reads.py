@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from treadle_tui.engine.attempt_record import AttemptRecord
@@ -20,7 +21,7 @@ from treadle_tui.engine.store.shape import StageShape, WorkflowShape
 from treadle_tui.engine.store.verbs.outputs import standing_output
 
 if TYPE_CHECKING:
-    from treadle_tui.engine.store.memory import MemoryUnit
+    from treadle_tui.engine.store.memory_unit import MemoryUnit
 
 
 class MemoryReads(MemoryLists):
@@ -147,10 +148,9 @@ class MemoryReads(MemoryLists):
                 key = None if item_id is None else unit.ids.get(item_id)
                 if item_id is not None and key is None:
                     return
-                start = _first_after(unit.log, since)
-                rows = [row for row in unit.log[start : start + 500] if key is None or row.item == key]
-                last = unit.log[min(start + 500, len(unit.log)) - 1].seq if start < len(unit.log) else 0
-                told = self.decode_events(rows)
+                rows = list(islice(unit.log.after(since), 500))
+                last = rows[-1].seq if rows else 0
+                told = self.decode_events([row for row in rows if key is None or row.item == key])
             if not last:
                 return
             for event in told:
@@ -203,7 +203,7 @@ class MemoryReads(MemoryLists):
         """Everything that waits for a person, longest first, subtasks included."""
         with self._lock:
             unit = self._open_unit()
-            waiting = [task for task in unit.waiting.values() if task.state == AWAITING_REVIEW]
+            waiting = [task for task in unit.index.waiting.values() if task.state == AWAITING_REVIEW]
             waiting.sort(key=lambda task: (task.updated_at, task.key))
             found = []
             for task in waiting:
@@ -259,14 +259,3 @@ class MemoryReads(MemoryLists):
                 for shape in unit.shapes.values()
                 if workflow in (None, shape.name)
             }
-
-
-def _first_after(log: Sequence[RawEvent], since: int) -> int:
-    low, high = 0, len(log)
-    while low < high:
-        middle = (low + high) // 2
-        if log[middle].seq <= since:
-            low = middle + 1
-        else:
-            high = middle
-    return low

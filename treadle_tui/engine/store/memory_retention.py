@@ -16,7 +16,7 @@ from treadle_tui.engine.store.retention_verbs import FreeRoom, KeepFrom, item_ba
 from treadle_tui.engine.store.rows import CANCELLED_ITEM, ENDED, OUTPUTS_DROPPED, Item, RawEvent
 
 if TYPE_CHECKING:
-    from treadle_tui.engine.store.memory import MemoryUnit
+    from treadle_tui.engine.store.memory_unit import MemoryUnit
 
 
 class MemoryRetention(RetentionRows):
@@ -52,12 +52,12 @@ class MemoryRetention(RetentionRows):
         self._marks[workflow] = mark
 
     def events_of(self, workflow: int, after: int, limit: int) -> list[RawEvent]:
-        rows = (row for row in self._unit.log if row.workflow == workflow and row.seq > after)
+        rows = (row for row in self._unit.log.after(after) if row.workflow == workflow)
         return list(islice(rows, limit))
 
     def delete_events(self, seqs: Sequence[int]) -> None:
         gone = set(seqs)
-        before, self._unit.log = self._unit.log, [row for row in self._unit.log if row.seq not in gone]
+        before, self._unit.log = self._unit.log, self._unit.log.only(lambda row: row.seq not in gone)
         self._unit.undo_with(lambda: setattr(self._unit, "log", before))
 
     def baselines(self, items: Collection[int]) -> Mapping[int, BaselineRow]:

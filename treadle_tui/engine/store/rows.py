@@ -6,8 +6,6 @@ changed only through a `Unit` (`unit.py`), which remembers what they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -44,89 +42,60 @@ Lease = tuple[TaskKey, int]
 """(task, fence): one claim of one task"""
 
 
-class Row:
-    """A mutable record that can be photographed and put back."""
+class Row(msgspec.Struct, eq=False, gc=False):
+    """A mutable record that can be photographed and put back. No row refers to another, so none is looked at for garbage in a circle."""
 
-    __slots__: tuple[str, ...] = ()
-    photograph: Callable[[Any], tuple[Any, ...]]
+    def photograph(self) -> tuple[Any, ...]:
+        """The values of all fields."""
+        return msgspec.structs.astuple(self)
 
     def put_back(self, values: tuple[Any, ...]) -> None:
         """Make every field what it was when `values` was taken."""
-        for name, value in zip(self.__slots__, values, strict=True):
+        for name, value in zip(self.__struct_fields__, values, strict=True):
             setattr(self, name, value)
 
 
-class Task(Row):
+class Task(Row, eq=False, gc=False):
     """One stage, or one subtask, of one item."""
 
-    __slots__ = (
-        "attempt",
-        "completed_at",
-        "due_at",
-        "extra",
-        "failed_subs",
-        "fence",
-        "interruptions",
-        "is_open",
-        "item",
-        "name",
-        "open_deps",
-        "open_subs",
-        "out",
-        "phase",
-        "priority",
-        "raw_detail",
-        "ready",
-        "stage",
-        "started_at",
-        "state",
-        "sub",
-        "subs",
-        "turn",
-        "updated_at",
-        "version",
-        "worker",
-    )
-
-    def __init__(self, item: int, stage: int, sub: int = 0) -> None:
-        self.item = item
-        self.stage = stage
-        self.sub = sub
-        self.name: str | None = None
-        """The subtask's name."""
-        self.state = PENDING
-        self.ready = NOT_READY
-        self.priority = 0
-        self.turn = 0
-        """Where it stands in line when it is not the first of its item that became ready: see `place`. 0: it is the first."""
-        self.attempt = 0
-        self.is_open = 0
-        """1 while attempt `attempt` has begun and not ended: the next claim goes on with that number."""
-        self.extra = 0
-        """Attempts allowed beyond the budget: granted ones, and those used up before the budget was given anew."""
-        self.open_deps = 0
-        """Direct dependencies that are neither completed nor skipped."""
-        self.fence = 0
-        self.worker: int | None = None
-        """Who holds the lease; None when nobody does."""
-        self.due_at: int | None = None
-        """Milliseconds: when the retry is due, or when the waiting review expires."""
-        self.started_at: int | None = None
-        self.completed_at: int | None = None
-        self.updated_at = 0
-        self.version = 0
-        self.phase = DECLARE
-        self.interruptions = 0
-        """Crashes in a row."""
-        self.subs = 0
-        """Subtasks declared."""
-        self.open_subs = 0
-        """Subtasks that have not ended."""
-        self.failed_subs = 0
-        """Subtasks that failed or were cancelled."""
-        self.out = 0
-        """The attempt whose output stands; 0: none; negative: that attempt's, edited by the decision."""
-        self.raw_detail: bytes | dict[str, Any] | None = None
+    item: int
+    stage: int
+    sub: int = 0
+    name: str | None = None
+    """The subtask's name."""
+    state: int = PENDING
+    ready: int = NOT_READY
+    priority: int = 0
+    turn: int = 0
+    """Where it stands in line when it is not the first of its item that became ready: see `place`. 0: it is the first."""
+    attempt: int = 0
+    is_open: int = 0
+    """1 while attempt `attempt` has begun and not ended: the next claim goes on with that number."""
+    extra: int = 0
+    """Attempts allowed beyond the budget: granted ones, and those used up before the budget was given anew."""
+    open_deps: int = 0
+    """Direct dependencies that are neither completed nor skipped."""
+    fence: int = 0
+    worker: int | None = None
+    """Who holds the lease; None when nobody does."""
+    due_at: int | None = None
+    """Milliseconds: when the retry is due, or when the waiting review expires."""
+    started_at: int | None = None
+    completed_at: int | None = None
+    updated_at: int = 0
+    version: int = 0
+    phase: int = DECLARE
+    interruptions: int = 0
+    """Crashes in a row."""
+    subs: int = 0
+    """Subtasks declared."""
+    open_subs: int = 0
+    """Subtasks that have not ended."""
+    failed_subs: int = 0
+    """Subtasks that failed or were cancelled."""
+    out: int = 0
+    """The attempt whose output stands; 0: none; negative: that attempt's, edited by the decision."""
+    raw_detail: bytes | dict[str, Any] | None = None
 
     @property
     def key(self) -> TaskKey:
@@ -163,24 +132,18 @@ class Task(Row):
         return budget + self.extra
 
 
-Task.photograph = attrgetter(*Task.__slots__)
-
-
-class Item(Row):
+class Item(Row, eq=False, gc=False):
     """One work item."""
 
-    __slots__ = ("created_at", "data", "flags", "id", "key", "open_stages", "priority", "workflow")
-
-    def __init__(self, key: int, id: str, workflow: int, data: bytes, priority: int, created_at: int) -> None:
-        self.key = key
-        self.id = id
-        self.workflow = workflow
-        self.data = data
-        self.priority = priority
-        self.created_at = created_at
-        self.flags = 0
-        self.open_stages = 0
-        """Stages that are neither completed nor skipped."""
+    key: int
+    id: str
+    workflow: int
+    data: bytes
+    priority: int
+    created_at: int
+    flags: int = 0
+    open_stages: int = 0
+    """Stages that are neither completed nor skipped."""
 
     @property
     def is_paused(self) -> bool:
@@ -188,27 +151,21 @@ class Item(Row):
         return bool(self.flags & PAUSED)
 
 
-Item.photograph = attrgetter(*Item.__slots__)
-
-
-class Attempt(Row):
+class Attempt(Row, eq=False, gc=False):
     """One attempt that has ended, or a fan-out's that has declared its subtasks."""
 
-    __slots__ = ("completed_at", "item", "number", "outcome", "output", "raw_detail", "stage", "started_at", "sub")
-
-    def __init__(self, item: int, stage: int, sub: int, number: int) -> None:
-        self.item = item
-        self.stage = stage
-        self.sub = sub
-        self.number = number
-        self.started_at: int | None = None
-        self.completed_at: int | None = None
-        self.outcome: int | None = None
-        """Its place in `attempt_record.OUTCOMES`."""
-        self.output: bytes | None = None
-        """JSON; None when it gave none (b"null" when it gave None)."""
-        self.raw_detail: bytes | None = None
-        """JSON of error, summary, verdict, feedback and pending SQL statements; None when there is none."""
+    item: int
+    stage: int
+    sub: int
+    number: int
+    started_at: int | None = None
+    completed_at: int | None = None
+    outcome: int | None = None
+    """Its place in `attempt_record.OUTCOMES`."""
+    output: bytes | None = None
+    """JSON; None when it gave none (b"null" when it gave None)."""
+    raw_detail: bytes | None = None
+    """JSON of error, summary, verdict, feedback and pending SQL statements; None when there is none."""
 
     @property
     def key(self) -> tuple[int, int, int, int]:
@@ -224,9 +181,6 @@ class Attempt(Row):
         """Set detail fields; None removes one."""
         detail = {key: value for key, value in {**self.detail, **changes}.items() if value is not None}
         self.raw_detail = msgspec.json.encode(detail) if detail else None
-
-
-Attempt.photograph = attrgetter(*Attempt.__slots__)
 
 
 class RawEvent(NamedTuple):

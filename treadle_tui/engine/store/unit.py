@@ -86,7 +86,7 @@ class Unit(ABC):
         if identity in self._edited:
             return
         self._edited.add(identity)
-        values = row.photograph(row)
+        values = row.photograph()
         self._undos.append(lambda: self._undo_edit(row, values))
         self.changed(row)
 

@@ -21,7 +21,8 @@ from treadle_tui.engine import events as ev
 from treadle_tui.engine import leases
 from treadle_tui.engine.engine import Engine
 from treadle_tui.engine.errors import StoreError
-from treadle_tui.engine.store.memory import MemoryStateStore, MemoryUnit
+from treadle_tui.engine.store.memory import MemoryStateStore
+from treadle_tui.engine.store.memory_unit import MemoryUnit
 from treadle_tui.engine.store.sqlite.reader import Reader
 from treadle_tui.engine.store.sqlite.store import SqliteStateStore
 from treadle_tui.engine.store.unit import Unit
