@@ -93,7 +93,7 @@ class FannedOut(Played):
             self.held = [claim for claim in self.held if (claim.key, claim.fence) not in leases]
 
     def told(self, claim: Claim) -> tuple[Any, ...]:
-        previous = [attempt.photograph(attempt) for attempt in claim.previous]
+        previous = [attempt.photograph() for attempt in claim.previous]
         return *super().told(replace(claim, previous=())), str(previous)
 
     async def everything(self) -> Any:

@@ -164,3 +164,33 @@ async def test_what_comes_before_is_claimed_before_what_a_completion_sets_free()
             assert played.held == []
             await played.claim(1)
             assert [claim.item_id for claim in played.held] == ["urgent"]
+
+
+async def test_a_batch_that_is_lost_before_its_commit_changes_nothing_in_memory(monkeypatch):
+    def lost() -> None:
+        raise OSError("the commit was lost")
+
+    async def refused(step: Any) -> None:
+        monkeypatch.setattr(memory.store, "before_commit", lost)
+        with pytest.raises(OSError, match="lost"):
+            await step
+        monkeypatch.undo()
+
+    async with both() as (memory, sqlite):
+        for played in (memory, sqlite):
+            await played.begin(FORK, 2, [0, 1])
+            await played.claim(2)
+        await refused(memory.store.add_items(memory.shape.id, [("i9", b"{}")], 0, memory.now))
+        claimed, now = list(memory.held), memory.now
+        for goes_on in (True, False):
+            await refused(memory.finish(2, goes_on))
+            memory.held, memory.now = list(claimed), now
+        assert await memory.store.leases_of(memory.worker) == {(claim.key, claim.fence) for claim in claimed}
+
+        for played in (memory, sqlite):
+            await played.finish(2, True)
+            await played.store.add_items(played.shape.id, [("i9", b"{}")], 0, played.now)
+            await played.claim(9)
+            await played.finish(9, True)
+
+        assert await memory.everything() == await sqlite.everything()

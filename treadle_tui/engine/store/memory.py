@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from treadle_tui.engine.errors import StoreError
+from treadle_tui.engine.store import memory_plainly
 from treadle_tui.engine.store.commits import CommitNews
 from treadle_tui.engine.store.desk_verbs import DeskVerbs
 from treadle_tui.engine.store.memory_desk import MemoryDeskReads
@@ -14,6 +15,7 @@ from treadle_tui.engine.store.memory_log_reads import MemoryLogReads
 from treadle_tui.engine.store.memory_reads import MemoryReads
 from treadle_tui.engine.store.memory_retention import MemoryRetentionReads
 from treadle_tui.engine.store.memory_unit import MemoryUnit
+from treadle_tui.engine.store.results import Ended, Recorded, Submitted
 from treadle_tui.engine.store.retention_verbs import RetentionVerbs
 from treadle_tui.engine.store.rows import Hold, Worker
 from treadle_tui.engine.store.transactional import TransactionalStore
@@ -57,6 +59,16 @@ class MemoryStateStore(MemoryReads, MemoryLogReads, MemoryDeskReads, MemoryReten
             raise StoreError("the store is closed; open a new one")
         return self._unit
 
+    async def add_items(self, workflow: int, batch: Sequence[tuple[str, bytes]], priority: int, now: int) -> Submitted:
+        """As every store does it, all at once: see `memory_plainly`."""
+        return self._run_now(lambda unit: memory_plainly.submit(unit, workflow, batch, priority), now)
+
+    async def finish_plainly(
+        self, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str], now: int
+    ) -> Recorded:
+        """As every store does it, all at once: see `memory_plainly`."""
+        return self._run_now(lambda unit: memory_plainly.finish(unit, worker, batch, contenders, fingerprints), now)
+
     async def _run(self, verb: Callable[[Unit], T], now: int = 0) -> T:
         return self._run_now(verb, now)
 
@@ -64,7 +76,7 @@ class MemoryStateStore(MemoryReads, MemoryLogReads, MemoryDeskReads, MemoryReten
         if not self._is_closed:
             self._run_now(verb, now)
 
-    def _run_now(self, verb: Callable[[Unit], T], now: int) -> T:
+    def _run_now(self, verb: Callable[[MemoryUnit], T], now: int) -> T:
         with self._lock:
             unit = self._open_unit()
             unit.now = now

@@ -118,12 +118,23 @@ class MemoryUnit(Unit):
         return self._last_item
 
     def insert_item(self, id: str, workflow: int, data: bytes, priority: int) -> Item:
-        self._last_item += 1
-        item = Item(self._last_item, id, workflow, data, priority, self.now)
-        self.items[item.key] = item
-        self.ids[id] = item.key
-        self.undo_with(lambda: (self.items.pop(item.key), self.ids.pop(id)))
-        return item
+        return self.insert_items(workflow, {id: data}, priority)[0]
+
+    def insert_items(self, workflow: int, data: Mapping[str, bytes], priority: int) -> list[Item]:
+        """New items, by id, in their order."""
+        items = [Item(key, id, workflow, of, priority, self.now) for key, (id, of) in enumerate(data.items(), self._last_item + 1)]
+        self._last_item += len(items)
+        self.items.update((item.key, item) for item in items)
+        self.ids.update((item.id, item.key) for item in items)
+
+        def undo() -> None:
+            self._last_item -= len(items)
+            for item in items:
+                del self.items[item.key]
+                del self.ids[item.id]
+
+        self.undo_with(undo)
+        return items
 
     def delete_item(self, item: Item) -> None:
         self.desk.forget_item(item.key)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
-from treadle_tui.engine.store.results import OUTCOME_NUMBER, Claim, Ended, Recorded, Submitted, Work
+from treadle_tui.engine.store.results import OUTCOME_NUMBER, Ended, Recorded, Submitted
 from treadle_tui.engine.store.rows import COMPLETED, NOT_READY, PENDING, READY, RUNNING
 from treadle_tui.engine.store.shape import StageShape
 from treadle_tui.engine.store.sqlite.columns import PLACE
 from treadle_tui.engine.store.sqlite.folding import FOLDED_OUTPUT
 from treadle_tui.engine.store.sqlite.rowwise import execute_rows, select_rows, update_rows
-from treadle_tui.engine.store.verbs.claiming import idempotency_key
+from treadle_tui.engine.store.verbs.claiming import claim_behind
 
 if TYPE_CHECKING:
     from treadle_tui.engine.store.sqlite.unit import SqliteUnit
@@ -76,7 +76,7 @@ class Finished(NamedTuple):
 
     def recorded(self) -> Recorded:
         """The same with its claims."""
-        return Recorded([_claim(self.store_id, each, stage, self.at) for each, stage in self.onward], self.left)
+        return Recorded([claim_behind(self.store_id, each, stage, self.at) for each, stage in self.onward], self.left)
 
 
 def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Collection[int], fingerprints: Mapping[int, str]) -> Finished:
@@ -207,30 +207,6 @@ def _row(item: int, stage: int, ready: int, turn: int, priority: int, updated_at
     if worker is None:
         return item, stage, PENDING, ready, 0, updated_at, None, None, priority, turn
     return item, stage, RUNNING, ready, 1, updated_at, updated_at, worker, priority, turn
-
-
-def _claim(store_id: str, each: Ended, stage: int, now: int) -> Claim:
-    """The first claim of what waited for nothing but this attempt."""
-    above = each.claim
-    key = (above.key[0], stage, 0)
-    return Claim(
-        key=key,
-        fence=1,
-        work=Work.STAGE,
-        workflow=above.workflow,
-        item_id=above.item_id,
-        item_data=above.item_data,
-        priority=above.priority,
-        created_at=above.created_at,
-        stage=stage,
-        subtask=None,
-        metadata=None,
-        attempt=1,
-        started_at=now,
-        extra=0,
-        idempotency_key=idempotency_key(store_id, key, 1),
-        upstream={above.stage: each.result.output},
-    )
 
 
 def _first_in_line(unit: SqliteUnit, contenders: Collection[int]) -> tuple[int, int, int] | None:

@@ -12,7 +12,7 @@ from typing import Any
 from treadle_tui.engine import events as ev
 from treadle_tui.engine.codec import decode_json
 from treadle_tui.engine.record import Record
-from treadle_tui.engine.store.results import Claim, StageRoom, Work
+from treadle_tui.engine.store.results import Claim, Ended, StageRoom, Work
 from treadle_tui.engine.store.rows import (
     DECIDED,
     FANNED_OUT,
@@ -34,6 +34,8 @@ from treadle_tui.engine.store.verbs.outputs import standing_output
 
 MAX_INTERRUPTIONS = 3
 """Crashes in a row after which a stage is not tried again by itself."""
+
+_STAGE = Work.STAGE  # looked up once: a member of an `Enum` is found slowly
 
 Condition = Callable[[Mapping[str, Any]], bool]
 
@@ -200,6 +202,30 @@ def _claim(unit: Unit, item: Item, task: Task) -> Claim:
         previous=unit.attempts(task.item, task.stage, task.sub) if task.attempt > 1 else (),
         decisions=_decisions_above(unit, item, task.stage) if item.flags & DECIDED else {},
         results=unit.outputs_of_subtasks(task.item, task.stage) if work is Work.REDUCE else {},
+    )
+
+
+def claim_behind(store_id: str, each: Ended, stage: int, now: int) -> Claim:
+    """The first claim of a stage that waited for nothing but this attempt."""
+    above = each.claim
+    key = (above.key[0], stage, 0)
+    return Claim(
+        key=key,
+        fence=1,
+        work=_STAGE,
+        workflow=above.workflow,
+        item_id=above.item_id,
+        item_data=above.item_data,
+        priority=above.priority,
+        created_at=above.created_at,
+        stage=stage,
+        subtask=None,
+        metadata=None,
+        attempt=1,
+        started_at=now,
+        extra=0,
+        idempotency_key=idempotency_key(store_id, key, 1),
+        upstream={above.stage: each.result.output},
     )
 
 
