@@ -1,5 +1,7 @@
 """Other programs as stages: started with an argument list, never through a shell, in a process group that can be ended as one.
 
+The group also ends when this process does, even by SIGKILL: see `runner/group_watch`.
+
 Output goes to temporary files rather than pipes: a program that prints without end costs disk up to a bound and no memory, and one
 that leaves children behind holding its output does not keep us waiting.
 """
@@ -21,6 +23,7 @@ from typing import IO
 
 from treadle_tui.engine.errors import StageExecutionError
 from treadle_tui.engine.record import Record
+from treadle_tui.engine.runner.group_watch import GroupWatch
 from treadle_tui.engine.runner.threads import run_in_daemon_thread
 
 MAX_OUTPUT_BYTES = 16 * 1024 * 1024
@@ -32,6 +35,8 @@ MAX_ERROR_BYTES = 4096
 GRACE_SECONDS = 1.0
 """How long an ended group may tidy up before it is killed."""
 _WATCH_SECONDS = 2.0
+
+_groups = GroupWatch()
 
 
 class CommandResult(Record, frozen=True):
@@ -107,11 +112,14 @@ class _Run:
             given.write(self._input)
             given.seek(0)
             process = self._start(given, output, errors)
-            if not _wait(process, lambda: _size(output) + _size(errors) <= MAX_DISK_BYTES):
-                self.end(_KILL)
-                process.wait()
-                command = self._arguments[0]
-                raise StageExecutionError(self._stage, f"command {command!r} printed more than {MAX_DISK_BYTES} bytes and was ended")
+            try:
+                if not _wait(process, lambda: _size(output) + _size(errors) <= MAX_DISK_BYTES):
+                    self.end(_KILL)
+                    process.wait()
+                    command = self._arguments[0]
+                    raise StageExecutionError(self._stage, f"command {command!r} printed more than {MAX_DISK_BYTES} bytes and was ended")
+            finally:
+                _groups.is_over(process.pid)
             output.seek(0)
             return CommandResult(
                 command=self._arguments[0],
@@ -127,6 +135,7 @@ class _Run:
             if self._is_unwanted:
                 raise StageExecutionError(self._stage, f"command {command!r} was called off before it began")
             _refuse_batch_file(command, self._stage)
+            _groups.stands_by()
             try:
                 self._process = subprocess.Popen(self._arguments, stdin=given, stdout=output, stderr=errors, start_new_session=True)
             except FileNotFoundError as error:
@@ -134,6 +143,7 @@ class _Run:
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 raise StageExecutionError(self._stage, f"command {command!r} could not be started: {reason}") from error
+            _groups.begins(self._process.pid)
             return self._process
 
     def end(self, number: int) -> None:
