@@ -6,15 +6,15 @@ import os
 import random
 import re
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.local_service import serving
 from treadle_tui.engine import commands
 from treadle_tui.engine.commands import run_command
 from treadle_tui.engine.definitions.loading import load_definition
@@ -680,12 +680,8 @@ class Answering(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     Answering.seen = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as http_server:
-        thread = threading.Thread(target=http_server.serve_forever, kwargs={"poll_interval": 0.005})
-        thread.start()
-        yield f"http://127.0.0.1:{http_server.server_port}"
-        http_server.shutdown()
-        thread.join()
+    with serving(Answering) as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)

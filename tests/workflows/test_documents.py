@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-import threading
 from collections.abc import AsyncIterator, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 pytest.importorskip("pypdf")
 pytest.importorskip("markdownify")
 
+from tests.local_service import answering_json
 from tests.workflows.document_files import ARTICLE, paragraph, plain_pdf, report_pdf, scanned_pdf, write_pdf
 from treadle_tui.engine import (
     Approve,
@@ -235,25 +235,14 @@ def address() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A chat service on this machine, and what it was asked."""
     asked: list[dict[str, Any]] = []
 
-    class Service(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append({**body, "key": self.headers["Authorization"]})
-            text = body["messages"][0]["content"].partition("Markdown only.")[2]
-            answer = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    def chat(request: BaseHTTPRequestHandler) -> Any:
+        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        asked.append({**body, "key": request.headers["Authorization"]})
+        text = body["messages"][0]["content"].partition("Markdown only.")[2]
+        return {"choices": [{"message": {"content": text}}]}
 
-        def log_message(self, *_: Any) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1/chat/completions", asked
-        server.shutdown()
-        thread.join()
+    with answering_json(chat) as service:
+        yield f"{service}/v1/chat/completions", asked
 
 
 async def test_a_model_behind_an_address_is_sent_what_chat_services_take(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import threading
 from collections.abc import AsyncIterator, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +16,7 @@ import pytest
 pytest.importorskip("mutagen")
 pytest.importorskip("miniaudio")
 
+from tests.local_service import answering_json
 from tests.workflows.audio_files import SOUNDS, tag, write_audio, write_melody
 from treadle_tui.engine import Approve, ApproveWithEdits, Engine, InvalidItem, MemoryStateStore, SqliteStateStore
 from workflows._media_catalogue import backup_place
@@ -160,24 +160,13 @@ def musicbrainz(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         "releases": [{"title": "Other", "date": "2001"}, {"title": "Weaving", "date": "2019-05-01"}],
     }
 
-    class Service(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(parse_qs(urlsplit(self.path).query)["query"][0])
-            answer = json.dumps({"recordings": [{**recording, "length": 900_000}, recording]}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    def search(request: BaseHTTPRequestHandler) -> Any:
+        asked.append(parse_qs(urlsplit(request.path).query)["query"][0])
+        return {"recordings": [{**recording, "length": 900_000}, recording]}
 
-        def log_message(self, *_: Any) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        monkeypatch.setenv("TREADLE_MEDIA_MUSICBRAINZ", f"http://127.0.0.1:{server.server_port}")
+    with answering_json(search) as service:
+        monkeypatch.setenv("TREADLE_MEDIA_MUSICBRAINZ", service)
         yield asked
-        server.shutdown()
-        thread.join()
 
 
 async def test_musicbrainz_is_asked_only_when_it_is_allowed(music: Path, musicbrainz: list[str]) -> None:
