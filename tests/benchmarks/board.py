@@ -1,13 +1,15 @@
 """How the board feels: the real program in a pseudo-terminal of 160×50, beside an empty Textual app and a `DataTable`, in one run.
 
-    python tests/benchmarks/board.py [--rounds 3] [--items 1000000] [--work 60000] [--only start page memory live idle] [--soak MINUTES]
+    python tests/benchmarks/board.py [--rounds 3] [--items 1000000] [--work 60000] [--only start page live fed idle]
 
 * start, memory: a list of a thousand items and one of `--items`, twelve stages each, beside an empty app.
 * page: from the key to the painted rows of the next screen, beside a `DataTable` of ten thousand rows.
 * live: keys pressed while an engine in the same process completes five no-op stages of `--work` items as fast as it can; and how
   many it completes meanwhile, beside the same work without a screen.
+* fed: keys pressed while exactly ten thousand, and fifty thousand, cells a second change within a list of two thousand items of twelve
+  stages. No engine comes so far beside a screen on two cores, so the store is fed through its own writer (`inside.py`); what
+  Python an engine needs at such a rate is not in it, and is in "live".
 * idle: a hundred thousand items and nothing to do: processor, bytes to the terminal, bytes to the disk.
-* soak: 500 changes a second for so long; memory and latency at its beginning and its end.
 
 A key's latency ends with the frame that shows its effect. Rounds are interleaved; figures are medians, ratios medians of the ratios
 of each round. The processor's share of drawing is that of the program's main thread, which draws, reads keys and follows events.
@@ -16,48 +18,37 @@ of each round. The processor's share of drawing is that of the program's main th
 from __future__ import annotations
 
 import argparse
-import asyncio
-import fcntl
 import os
-import pty
-import re
-import select
 import shutil
-import signal
-import sqlite3
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COLUMNS, LINES = 160, 50
-DEADLINE_SECONDS = 60.0
-FRAME_MS = 1000 / 60
-SYNC_QUESTION, SYNC_ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
-DOWN, UP, PAGE_DOWN, HOME = b"\x1b[B", b"\x1b[A", b"\x1b[6~", b"\x1b[H"
-CURSOR_LINE = re.compile(rb"\x1b\[(\d+);1H(?:\x1b\[[0-9;]*m)*" + "▌".encode())
-ITEM = re.compile(rb"item-(\d{7})")
-#: Between two keys: a key that is held down repeats so fast.
-KEY_SECONDS = 0.043
+sys.path.insert(0, str(ROOT))
 
-WIDE = [f"stage-{number:02}" for number in range(12)]
-STANDARD = ("fetch", "clean", "judge", "review", "export")
-WORKFLOWS = {
-    "wide": "from treadle_tui.engine import Workflow\nwide = Workflow('wide')\n"
-    "async def nothing(item): return None\nbefore = []\n"
-    f"for name in {WIDE!r}:\n    wide.add_stage(name, nothing, after=before)\n    before = [name]\n",
-    "standard": "import asyncio, os\nfrom treadle_tui.engine import Workflow\nstandard = Workflow('standard')\n"
-    "pause = float(os.environ.get('PAUSE', '0'))\n"
-    "async def nothing(item):\n    if pause: await asyncio.sleep(pause)\nbefore = []\n"
-    f"for name in {STANDARD!r}:\n    standard.add_stage(name, nothing, after=before)\n    before = [name]\n",
-}
+from tests.benchmarks.databases import (  # noqa: E402
+    STANDARD,
+    completed,
+    last_event,
+    prepare_finished,
+    prepare_work,
+    write_workflows,
+)
+from tests.benchmarks.in_terminal import (  # noqa: E402
+    FRAME_MS,
+    KEY_SECONDS,
+    PAGE_DOWN,
+    Keys,
+    board,
+    percentile,
+    running,
+)
+
 EMPTY_APP = """
 from textual.app import App
 from textual.widgets import Static
@@ -80,172 +71,8 @@ Table().run()
 """
 
 
-class Program:
-    """A program in a pseudo-terminal, and what it writes there."""
-
-    def __init__(self, command: Sequence[str], cwd: Path, **environment: str) -> None:
-        self._controller, inside = pty.openpty()
-        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-        places = {"TREADLE_LOG": str(cwd / "log"), "TREADLE_STATE": str(cwd / "state")}
-        names = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT), "TEXTUAL_ANIMATIONS": "none"}
-        self.started = time.perf_counter()
-        self._process = subprocess.Popen(
-            command,
-            stdin=inside,
-            stdout=inside,
-            stderr=inside,
-            cwd=cwd,
-            env={**os.environ, **places, **names, **environment},
-            start_new_session=True,
-        )
-        os.close(inside)
-        self.pid = self._process.pid
-        self.bytes = 0
-        self.highest = -1
-        """The highest number of an item that was painted."""
-        self._tail = b""
-
-    def read(self, seconds: float) -> bytes:
-        """What comes within so long, at once when something does."""
-        if not select.select([self._controller], [], [], seconds)[0]:
-            return b""
-        piece = os.read(self._controller, 1 << 16)
-        if SYNC_QUESTION in self._tail[-16:] + piece:
-            os.write(self._controller, SYNC_ANSWER)
-        self.highest = max([self.highest, *map(int, ITEM.findall(self._tail[-16:] + piece))])
-        self._tail = piece
-        self.bytes += len(piece)
-        return piece
-
-    def drain(self, seconds: float) -> None:
-        """Read for so long."""
-        end = time.perf_counter() + seconds
-        while (left := end - time.perf_counter()) > 0:
-            self.read(left)
-
-    def until(self, is_shown: Callable[[bytes], bool]) -> float:
-        """When what has been written since then shows it."""
-        seen = b""
-        deadline = time.perf_counter() + DEADLINE_SECONDS
-        while time.perf_counter() < deadline:
-            seen += self.read(0.05)
-            if is_shown(seen):
-                return time.perf_counter()
-        raise TimeoutError(f"not shown within {DEADLINE_SECONDS} s; the last bytes were {seen[-300:]!r}")
-
-    def press(self, key: bytes, is_shown: Callable[[bytes], bool]) -> float:
-        """Milliseconds from the key to what it shows."""
-        began = time.perf_counter()
-        os.write(self._controller, key)
-        return (self.until(is_shown) - began) * 1000
-
-    def type(self, keys: bytes) -> None:
-        """Press keys nobody waits for."""
-        os.write(self._controller, keys)
-
-    @property
-    def cpu_seconds(self) -> float:
-        """Of the whole process."""
-        return _cpu(Path(f"/proc/{self.pid}/stat"))
-
-    @property
-    def screen_seconds(self) -> float:
-        """Of its main thread."""
-        return _cpu(Path(f"/proc/{self.pid}/task/{self.pid}/stat"))
-
-    @property
-    def megabytes(self) -> float:
-        """Resident."""
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())
-        return int(found[1]) / 1024 if found else 0.0
-
-    @property
-    def written(self) -> int:
-        """Bytes written to disk."""
-        found = re.search(r"^write_bytes: (\d+)", Path(f"/proc/{self.pid}/io").read_text(), re.MULTILINE)
-        return int(found[1]) if found else 0
-
-    def end(self) -> None:
-        """Kill it."""
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-        os.close(self._controller)
-
-
-def _cpu(path: Path) -> float:
-    fields = path.read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
-
-
-@contextmanager
-def running(command: Sequence[str], cwd: Path, text: bytes, **environment: str) -> Iterator[tuple[Program, float]]:
-    """The program once it shows the text, and the seconds that took."""
-    program = Program(command, cwd, **environment)
-    try:
-        yield program, program.until(lambda seen: text in seen) - program.started
-    finally:
-        program.end()
-
-
-def board(db: str) -> list[str]:
-    """The command that opens the board."""
-    return [sys.executable, "-m", "treadle_tui", "--db", db]
-
-
-# databases ----------------------------------------------------------------------------------------------------------------------
-
-
-def prepare_finished(folder: Path, name: str, items: int) -> str:
-    """A database of items of the wide workflow: most complete, some failed, some that wait for a person."""
-    asyncio.run(_take_up(folder, name, "wide", 0))
-    connection = sqlite3.connect(folder / name, isolation_level=None)
-    stages = [row[0] for row in connection.execute("SELECT id FROM treadle_stages ORDER BY id")]
-    now = int(time.time() * 1000)
-    connection.execute("BEGIN")
-    connection.execute(
-        "WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < ?) INSERT INTO treadle_items"
-        " SELECT k, printf('item-%07d', k - 1), 1, x'7b7d', 0, ?, 0, iif(k % 50 = 0, 1, 0) FROM n",
-        (items, now),
-    )
-    connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'treadle_items'", (items,))
-    connection.execute("INSERT OR IGNORE INTO sqlite_sequence (name, seq) VALUES ('treadle_items', ?)", (items,))
-    for stage in stages:
-        state = "iif(key % 50 = 0, iif(key % 100 = 0, 6, 3), 4)" if stage == stages[-1] else "4"
-        connection.execute(
-            "INSERT INTO treadle_tasks (item, stage, sub, state, ready, attempt, is_open, open_deps, fence, version, out, updated_at,"
-            " started_at, completed_at, priority, turn, extra, interruptions, phase, subs, open_subs, failed_subs)"
-            f" SELECT key, ?, 0, {state}, 0, 1, 0, 0, 1, 2, 0, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0 FROM treadle_items",
-            (stage, now, now, now),
-        )
-    connection.execute("DELETE FROM treadle_counts")
-    for stage in stages[:-1]:
-        connection.execute("INSERT INTO treadle_counts VALUES (?, 0, 4, ?)", (stage, items))
-    connection.execute(
-        "INSERT INTO treadle_counts SELECT ?, 0, state, count(*) FROM treadle_tasks WHERE stage = ? GROUP BY state", (stages[-1],) * 2
-    )
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    return name
-
-
-def prepare_work(folder: Path, name: str, items: int) -> str:
-    """A database of items of the standard workflow of which nothing has been done."""
-    asyncio.run(_take_up(folder, name, "standard", items))
-    return name
-
-
-async def _take_up(folder: Path, name: str, workflow: str, items: int) -> None:
-    from treadle_tui.cli.loader import find_workflows
-    from treadle_tui.engine import SqliteStateStore
-    from treadle_tui.engine.engine import Engine
-
-    found = find_workflows(folder / name).by_name(workflow)
-    async with SqliteStateStore.open(folder / name) as store, Engine(store, [found]) as engine:
-        await engine.submit(found, [{"id": "first"}])
-        await engine.delete_item("first")
-        await engine.submit(found, [{"id": f"item-{number:07}"} for number in range(items)])
-
+#: Cells that change in a second, and for how long that is watched.
+FED_RATES, FED_SECONDS = (10_000, 50_000), 20.0
 
 # measurements -------------------------------------------------------------------------------------------------------------------
 
@@ -303,15 +130,6 @@ def idle(folder: Path, db: str, results: Results) -> None:
         results.setdefault("idle: bytes to the disk", []).append(program.written - written)
 
 
-def completed(db: Path) -> int:
-    """Stages that are complete, from the kept counts."""
-    connection = sqlite3.connect(f"file:{db}?mode=ro", uri=True, timeout=5)
-    try:
-        return int(connection.execute("SELECT coalesce(sum(n), 0) FROM treadle_counts WHERE state = 4").fetchone()[0])
-    finally:
-        connection.close()
-
-
 def _rate(db: Path, total: int, meanwhile: Callable[[float], None]) -> float:
     """Stages a second between a tenth and nine tenths of the work."""
     while (first := completed(db)) < total * 0.1:
@@ -345,58 +163,29 @@ def live(folder: Path, work: str, items: int, results: Results) -> None:
             results.setdefault("stages/s: live board", []).append(_rate(folder / "live.db", total, keys.press_for))
             seconds = time.perf_counter() - began
             results.setdefault("live: key to paint p50, ms", []).append(statistics.median(keys.times))
-            results.setdefault("live: key to paint p99, ms", []).append(_p99(keys.times))
+            results.setdefault("live: key to paint p99, ms", []).append(percentile(keys.times, 0.99))
             results.setdefault("live: % of a core for the screen's thread", []).append(100 * (program.screen_seconds - screen) / seconds)
 
 
-class Keys:
-    """The cursor goes up and down between two lines; each time is measured until it is painted there."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self._line = 5
-        self._way = 1
-        self.times: list[float] = []
-
-    def press_for(self, seconds: float) -> None:
-        """Press keys for so long."""
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            self.press()
-
-    def press(self) -> None:
-        """One key."""
-        if not 5 < self._line + self._way < LINES - 4:
-            self._way = -self._way
-        self._line += self._way
-        wanted = str(self._line).encode()
-        key = DOWN if self._way > 0 else UP
-        self.times.append(self._program.press(key, lambda seen: any(found == wanted for found in CURSOR_LINE.findall(seen))))
-        self._program.drain(KEY_SECONDS)
-
-
-def _p99(times: Sequence[float]) -> float:
-    return sorted(times)[min(len(times) - 1, int(len(times) * 0.99))]
-
-
-def soak(folder: Path, minutes: float) -> None:
-    """About 500 changes a second for so long."""
-    items = max(2000, int(minutes * 60 * 100))
-    work = prepare_work(folder, "soak.db", items)
-    with running(board(work), folder, b"item-0000000", PAUSE="0.64") as (program, _):  # 64 at once: a hundred stages a second
-        keys, end = Keys(program), time.perf_counter() + minutes * 60
-        print(f"{'minute':>8}{'stages':>10}{'MB':>8}{'p50 ms':>8}{'p99 ms':>8}{'screen %':>10}")
-        began = time.perf_counter()
-        while time.perf_counter() < end:
-            keys.times.clear()
-            screen, since = program.screen_seconds, time.perf_counter()
-            keys.press_for(min(60.0, max(1.0, end - time.perf_counter())))
-            share = 100 * (program.screen_seconds - screen) / (time.perf_counter() - since)
-            print(
-                f"{(time.perf_counter() - began) / 60:>8.1f}{completed(folder / work):>10,}{program.megabytes:>8.1f}"
-                f"{statistics.median(keys.times):>8.1f}{_p99(keys.times):>8.1f}{share:>10.1f}",
-                flush=True,
-            )
+def fed(folder: Path, db: str, rate: int, results: Results) -> None:
+    """So many changed cells a second, keys being pressed."""
+    for suffix in ("", "-wal", "-shm"):
+        (folder / f"fed.db{suffix}").unlink(missing_ok=True)
+    shutil.copy(folder / db, folder / "fed.db")
+    shutil.rmtree(folder / "state", ignore_errors=True)
+    command = [sys.executable, "-m", "tests.benchmarks.inside", "--db", "fed.db", "--no-engine"]
+    with running(command, folder, b"item-0000000", BENCH_FEED=str(rate)) as (program, _):
+        program.drain(2.5)
+        keys = Keys(program)
+        screen, cpu, began, seq = program.screen_seconds, program.cpu_seconds, time.perf_counter(), last_event(folder / "fed.db")
+        keys.press_for(FED_SECONDS)
+        seconds = time.perf_counter() - began
+        name = f"fed {rate:,}/s"
+        results.setdefault(f"{name}: changes/s that came", []).append((last_event(folder / "fed.db") - seq) / seconds)
+        results.setdefault(f"{name}: key to paint p50, ms", []).append(statistics.median(keys.times))
+        results.setdefault(f"{name}: key to paint p99, ms", []).append(percentile(keys.times, 0.99))
+        results.setdefault(f"{name}: % of a core for the screen's thread", []).append(100 * (program.screen_seconds - screen) / seconds)
+        results.setdefault(f"{name}: % of a core for the whole process", []).append(100 * (program.cpu_seconds - cpu) / seconds)
 
 
 # telling ------------------------------------------------------------------------------------------------------------------------
@@ -409,6 +198,9 @@ GOALS: list[tuple[str, str, str, float, bool]] = [
     ("10", "page down, ms: board, all items", "page down, ms: board, 1,000 items", 1.6, False),
     ("11", "live: key to paint p99, ms", "", 3 * FRAME_MS, False),
     ("11", "live: % of a core for the screen's thread", "", 25.0, False),
+    ("11", "fed 10,000/s: key to paint p99, ms", "", 3 * FRAME_MS, False),
+    ("11", "fed 10,000/s: % of a core for the screen's thread", "", 25.0, False),
+    ("11", "fed 50,000/s: key to paint p99, ms", "", 4 * FRAME_MS, False),
     ("12", "memory, MB: board, all items", "memory, MB: board, 1,000 items", 1.25, False),
     ("12", "memory, MB: board, all items", "memory, MB: empty app", 2.0, False),
     ("14", "idle: % of a core", "", 0.5, False),
@@ -442,20 +234,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--work", type=int, default=60_000)
-    parser.add_argument("--only", nargs="+", choices=("start", "page", "live", "idle"), default=("start", "page", "live", "idle"))
-    parser.add_argument("--soak", type=float, metavar="MINUTES")
+    parts = ("start", "page", "live", "fed", "idle")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     options = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "workflows").mkdir()
-        for workflow, code in WORKFLOWS.items():
-            (folder / "workflows" / f"{workflow}.py").write_text(code)
+        write_workflows(folder)
         (folder / "empty.py").write_text(EMPTY_APP)
         (folder / "table.py").write_text(TABLE_APP)
-        if options.soak is not None:
-            soak(folder, options.soak)
-            return
         measure(folder, options)
 
 
@@ -466,7 +252,9 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     needs_big = {"start", "page"} & set(options.only)
     big = prepare_finished(folder, "big.db", options.items) if needs_big else middle
     work = prepare_work(folder, "work.db", options.work) if "live" in options.only else ""
+    fed_db = prepare_finished(folder, "steady.db", 2000) if "fed" in options.only else ""
     print(f"prepared in {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    start(folder, small, big, {})  # byte code
     results: Results = {}
     for number in range(options.rounds):
         if "start" in options.only:
@@ -475,6 +263,9 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
             page(folder, small, big, results)
         if "live" in options.only:
             live(folder, work, options.work, results)
+        if "fed" in options.only:
+            for rate in FED_RATES:
+                fed(folder, fed_db, rate, results)
         if "idle" in options.only and number == 0:
             idle(folder, middle, results)
     report(results)
