@@ -25,6 +25,7 @@ from treadle_tui.board.standing import Attachment, Phase, Standing
 from treadle_tui.cli.settings import Settings
 from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.daemon_thread import in_daemon_thread
+from treadle_tui.first_reading import FirstReading
 from treadle_tui.main_screens import BOARD, MAIN_SCREENS, MainScreenEntry, MainScreens
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.modal import HELP, PALETTE
@@ -52,6 +53,8 @@ _GOODBYE_SECONDS = 2.0
 EXIT_BAD_INPUT = 2
 #: Rows that take longer to draw are drawn while other things go on.
 _FRAME_SECONDS = 0.5
+#: The first frame waits so long for rows; they take 20 ms, but a slow disk, or somebody who holds the file, is not waited for.
+_ROWS_SECONDS = 0.1
 #: By then the first rows are on the screen.
 _START_SECONDS = 1.0
 #: Below 90 columns one pane, from 140 two side by side, between them one over the other: classes of every screen.
@@ -128,6 +131,9 @@ class TreadleApp(App[int]):
         self.main_screens = MainScreens(self, self.MAIN_SCREENS)
         """The screens on the number keys, the board first."""
         self._last_resort = last_resort
+        self._first_reading: FirstReading | None = None
+        self._first_page: FirstPage | None = None
+        """What is on the screen before the database is open."""
         self._terminal_title = TerminalTitle(self._write_to_terminal) if self.settings.title else None
         self._is_leaving = False
         self.typing_ahead = TypingAhead(self)
@@ -137,7 +143,7 @@ class TreadleApp(App[int]):
         for theme in THEMES:
             self.register_theme(theme)
         self._problems = list(self.loaded_settings.problems)
-        self.theme = self._theme_set() or (COLOURLESS_THEME if self.no_color else DEFAULT_THEME)
+        self._begin_with_theme(self._theme_set() or (COLOURLESS_THEME if self.no_color else DEFAULT_THEME))
         # Textual turns colours into greys for NO_COLOR; what is asked for is none.
         self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
 
@@ -158,11 +164,30 @@ class TreadleApp(App[int]):
         self._problems.append(self.loaded_settings.refused("theme", because))
         return ""
 
+    def _begin_with_theme(self, name: str) -> None:
+        """What setting `theme` does, before there is a style sheet: Textual would parse that three times."""
+        self.set_reactive(App.theme, name)
+        self.add_class(f"-theme-{name}", update=False)
+        self.set_class(self.current_theme.dark, "-dark-mode", update=False)
+        self.set_class(not self.current_theme.dark, "-light-mode", update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.board_screen._css_update_count = self._css_update_count  # it has never been drawn in another theme
+
     # beginning ------------------------------------------------------------------------------------------------------------------
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables, for themes that do not set them."""
         return VARIABLE_DEFAULTS
+
+    def on_load(self) -> None:
+        """Nothing has been drawn: rows that are read at once are in the first frame, which costs less than to draw it without."""
+        if self.open_store is not None:
+            return
+        self._first_reading = FirstReading(self.db, self.state_folder)
+        if self._first_reading.has_ended(_ROWS_SECONDS) and (page := self._first_reading.page()) is not None:
+            self.board_screen.begin_with(page.board)
+            self._take_first_page(page)
 
     def on_mount(self) -> None:
         """Be ready to end in order, and for any size."""
@@ -179,20 +204,22 @@ class TreadleApp(App[int]):
             self._tell_problem(problem)
 
     async def _open(self) -> None:
-        page = await in_daemon_thread(_read_first_page, self) if self.open_store is None else None
-        if page is not None:
-            await self._show_first_page(page)
-        self.workbench = await in_daemon_thread(_make_workbench, self, page)
+        if self._first_page is None and self._first_reading is not None:
+            page = await in_daemon_thread(_page_of, self._first_reading)
+            if page is not None:
+                await self.board_screen.show_board(page.board)
+                self.board_screen.show_first_rows()
+                self._take_first_page(page)
+        await self._next_frame()
+        self.workbench = await in_daemon_thread(_make_workbench, self, self._first_page)
         self.workbench.host.start()
 
-    async def _show_first_page(self, page: FirstPage) -> None:
+    def _take_first_page(self, page: FirstPage) -> None:
         """Rows before there is an engine: what is asked of them meanwhile is kept until the database is open."""
         from treadle_tui.board.tally import tally
 
-        await self.board_screen.show_board(page.board)
-        self.board_screen.show_first_rows()
+        self._first_page = page
         self.main_screens.state(workflow=page.workflow, tally=tally(page.counts, page.workflow, page.waiting_subtasks))
-        await self._next_frame()
 
     async def _next_frame(self) -> None:
         """Return once what was asked to be drawn has been: the imports that come next would only hold it up."""
@@ -448,14 +475,9 @@ def _make_workbench(app: TreadleApp, page: FirstPage | None) -> Workbench:
     return Workbench(app, page)
 
 
-def _read_first_page(app: TreadleApp) -> FirstPage | None:
-    """In a thread as well, with what draws it: the engine takes four times as long to import."""
-    from treadle_tui.first_page import read_first_page
-    from treadle_tui.view_memory import ViewMemory
-
-    if not app.db.exists():
-        return None
-    page = read_first_page(app.db, ViewMemory(app.state_folder, app.db).read(), app.size.height)
+def _page_of(reading: FirstReading) -> FirstPage | None:
+    """In a thread as well, with what draws it."""
+    page = reading.page()
     if page is not None:
         import treadle_tui.widgets.board_grid  # noqa: F401
     return page

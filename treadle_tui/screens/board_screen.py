@@ -116,14 +116,27 @@ class BoardScreen(BoardLists):
         self._now: Callable[[], float] = time.monotonic
 
     def compose_body(self) -> ComposeResult:
-        """What to do while there is no grid."""
+        """What to do while there is no grid; the grid, when there are rows from the beginning."""
         yield EmptyState()
+        if self.board is not None:
+            from treadle_tui.widgets.board_grid import BoardGrid
+
+            yield BoardGrid(self.board)
 
     def on_mount(self) -> None:
-        """Nothing is known yet, and that is said."""
-        self._show_empty_state()
+        """Nothing is known yet, and that is said; or there are rows already."""
+        if self.board is None:
+            self._show_empty_state()
+        else:
+            self.show_first_rows()
+            self.set_focus(self.grid)
 
     # what is shown --------------------------------------------------------------------------------------------------------------
+
+    def begin_with(self, board: Board) -> None:
+        """There are rows before anything has been drawn."""
+        self.board = board
+        self.add_class("-has-items", update=False)
 
     async def show_board(self, board: Board) -> None:
         """There is a board to show: put the grid in place."""
@@ -133,7 +146,7 @@ class BoardScreen(BoardLists):
         await self.mount(BoardGrid(board), before=self.query_one(KeyBar))
 
     def show_first_rows(self) -> None:
-        """There are rows from the beginning."""
+        """There are rows before the database is open."""
         from treadle_tui.board.view import Changes
 
         assert self.board is not None, "there is a grid to show them"
