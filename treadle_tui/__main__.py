@@ -39,9 +39,13 @@ def start_screen(
 def main() -> None:
     """Run the program with the arguments it was started with."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    from treadle_tui.cli.main import run_command_line
+    try:
+        from treadle_tui.cli.main import run_command_line
 
-    code = run_command_line(sys.argv[1:], start_screen)
+        code = run_command_line(sys.argv[1:], start_screen)
+    except KeyboardInterrupt:  # before there was anybody to answer ctrl+c
+        print("treadle-tui: stopped", file=sys.stderr)
+        code = 130
     gc.freeze()  # the interpreter, as it ends, would go through everything there is for garbage, and give all of it back at once anyway
     sys.exit(code)
 

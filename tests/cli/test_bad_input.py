@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Call, no_screen, program
+from tests.cli.conftest import ROOT, Call, no_screen, program
 from treadle_tui.cli.main import run_command_line
 
 
@@ -306,6 +306,15 @@ def test_output_that_cannot_be_written_is_told(folder: Path, db: Path, treadle: 
 
     assert done.returncode == 1
     assert "No space left on device" in one_sentence(done.stderr)
+
+
+def test_ctrl_c_while_the_program_is_still_loading_ends_it_with_a_word(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "click.py").write_text("raise KeyboardInterrupt\n")
+
+    done = program("list", cwd=folder, environment={"PYTHONPATH": os.pathsep.join([str(tmp_path / "early"), str(ROOT)])})
+
+    assert (done.returncode, done.stderr) == (130, "treadle-tui: stopped\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of a process")

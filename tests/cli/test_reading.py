@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -118,10 +120,15 @@ def test_a_damaged_file_is_named(worked: Call, db: Path) -> None:
     assert str(db) in answer.err
 
 
-def test_a_file_of_an_older_version_is_brought_up_to_date_and_read(treadle: Call, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def older_file(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(sqlite3.connect(db, isolation_level=None)) as connection, monkeypatch.context() as older:
         older.setattr(opening, "MIGRATIONS", schema.MIGRATIONS[:1])
         opening.migrate(connection, db)
+
+
+@pytest.mark.usefixtures("older_file")
+def test_a_file_of_an_older_version_is_brought_up_to_date_and_read(treadle: Call, db: Path) -> None:
     with FileReading(db) as file:
         assert file.is_current is (len(schema.MIGRATIONS) == 1)
 
@@ -129,6 +136,19 @@ def test_a_file_of_an_older_version_is_brought_up_to_date_and_read(treadle: Call
 
     with FileReading(db) as file:
         assert file.is_current
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.usefixtures("older_file")
+def test_a_file_of_an_older_version_where_nobody_may_write_is_told_as_that(treadle: Call, db: Path) -> None:
+    db.parent.chmod(0o555)
+
+    answer = treadle("list")
+
+    db.parent.chmod(0o755)
+    assert answer.code == 2
+    assert "was written by an older version" in answer.err
+    assert answer.err.count("\n") == 1
 
 
 async def test_a_look_answers_from_one_moment(tmp_path: Path) -> None:

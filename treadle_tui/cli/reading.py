@@ -6,12 +6,14 @@ Everything a reading verb prints comes through here. No event loop, no thread, n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from treadle_tui.cli.database import require_existing
+from treadle_tui.cli.failures import BadInput
 from treadle_tui.cli.masking import masked
 from treadle_tui.engine.store.sqlite.file_reading import FileReading
 
@@ -230,4 +232,15 @@ def _bring_up_to_date(db: Path) -> None:
         async with SqliteStateStore.open(db):
             pass
 
-    asyncio.run(run())
+    from treadle_tui.engine.errors import StoreError
+
+    try:
+        asyncio.run(run())
+    except StoreError as error:
+        closed = next((place for place in (db, db.absolute().parent) if not os.access(place, os.W_OK)), None)
+        if closed is None:
+            raise
+        raise BadInput(
+            f"{db} was written by an older version and must be brought up to date before it is read, but {closed} cannot be written;"
+            " copy it to a place you may write, and read it there"
+        ) from error
