@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -163,6 +165,32 @@ async def test_a_declaration_that_raises_half_way_is_a_failed_attempt(store, sta
     await ran(engine)
 
     assert (await store.get_status("a", "work")).error == "ValueError: no more names"
+
+
+async def test_subtasks_of_a_plain_function_are_made_in_its_own_thread(store, start):
+    """A generator may wait long, or hold something that belongs to its thread, as a connection of sqlite3 does."""
+    threads: list[threading.Thread] = []
+    workflow = Workflow("docs")
+
+    def subtasks() -> Iterator[str]:
+        threads.append(threading.current_thread())
+        yield from ("x", "y")
+
+    @workflow.stage
+    def work() -> FanOut:
+        threads.append(threading.current_thread())
+        return FanOut(subtasks())
+
+    @work.each
+    async def part(subtask: str) -> str:
+        return subtask
+
+    await ran(await start(workflow))
+
+    assert (await store.get_status("a", "work")).output == {"x": "x", "y": "y"}
+    assert len(threads) == 2
+    assert len(set(threads)) == 1
+    assert threads[0] is not threading.current_thread()
 
 
 async def test_a_subtask_cannot_fan_out(store, start):

@@ -15,6 +15,7 @@ from typing import Any
 from treadle_tui.engine.annotations import plain_function, resolve_hints
 from treadle_tui.engine.errors import InvalidDefinition, StageExecutionError
 from treadle_tui.engine.json_values import convert_plain, is_convertible, type_text
+from treadle_tui.engine.outcomes import FanOut
 from treadle_tui.engine.runner.threads import as_ordinary, run_in_daemon_thread
 
 _PLAIN_TYPES = (dict, list, str, int, float)
@@ -158,13 +159,21 @@ async def call_function(bound: Callable[[], Any], is_async: bool, name: str) -> 
     try:
         if is_async:
             return await bound()
-        result = await run_in_daemon_thread(bound, name=name)
+        result = await run_in_daemon_thread(functools.partial(_answer, bound), name=name)
         return await result if inspect.isawaitable(result) else result
     except (asyncio.CancelledError, SystemExit, KeyboardInterrupt) as error:
         failure = failure_of(error, name)
         if failure is None:
             raise
         raise failure from error
+
+
+def _answer(bound: Callable[[], Any]) -> Any:
+    """What a plain function answered; subtasks that are still to be made are made here, in its own thread, not on the loop."""
+    result = bound()
+    if isinstance(result, FanOut) and not isinstance(result.subtasks, (list, tuple)):
+        return FanOut(list(result.subtasks))
+    return result
 
 
 def failure_of(error: BaseException, name: str) -> BaseException | None:
