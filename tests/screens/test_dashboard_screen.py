@@ -13,7 +13,8 @@ from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.confirmation import Confirm
 from treadle_tui.screens.dashboard_screen import DashboardScreen
 from treadle_tui.screens.item_screen import ItemScreen
-from treadle_tui.screens.plan_screen import PlanScreen, ProblemScreen
+from treadle_tui.screens.plan_screen import PlanScreen
+from treadle_tui.screens.problem_screen import ProblemScreen
 from treadle_tui.screens.review_modal import ReviewModal
 from treadle_tui.widgets.pick_list import PickList
 

@@ -9,7 +9,8 @@ from tests.screens.papers import WAITING, Paper, papers
 from treadle_tui.board.filter_language import print_filter
 from treadle_tui.engine import Workflow
 from treadle_tui.screens.board_screen import BoardScreen
-from treadle_tui.screens.graph_screen import GraphScreen, HoldCondition
+from treadle_tui.screens.graph_screen import GraphScreen
+from treadle_tui.screens.hold_condition import HoldCondition
 from treadle_tui.widgets.graph_view import GraphView
 
 

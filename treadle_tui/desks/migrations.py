@@ -71,7 +71,7 @@ class MigrationDesk:
             screen.dismiss()
 
     async def _show_problem(self, notice: Notice) -> None:
-        from treadle_tui.screens.plan_screen import ProblemScreen
+        from treadle_tui.screens.problem_screen import ProblemScreen
 
         await self._bench.push_screen(ProblemScreen(notice.workflow, safe_paragraphs(notice.words)))
 
