@@ -26,6 +26,7 @@ from treadle_tui.cli.settings import Settings
 from treadle_tui.cli.settings_files import LoadedSettings
 from treadle_tui.daemon_thread import in_daemon_thread
 from treadle_tui.first_reading import FirstReading
+from treadle_tui.key_order import KeyOrder
 from treadle_tui.main_screens import BOARD, MAIN_SCREENS, MainScreenEntry, MainScreens
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.modal import HELP, PALETTE
@@ -138,6 +139,7 @@ class TreadleApp(App[int]):
         self._is_leaving = False
         self.typing_ahead = TypingAhead(self)
         """Keys for a dialog that is being opened."""
+        self._key_order = KeyOrder(self)
         self.board_screen.before_dialog = self.typing_ahead.begin
         self._asked_early: list[Callable[[Workbench], object]] = []
         for theme in THEMES:
@@ -234,8 +236,11 @@ class TreadleApp(App[int]):
             self.workbench.has_stirred()
         if isinstance(event, events.Key) and self.typing_ahead.is_keeping:
             self.typing_ahead.keep(event)
-            return
-        await super().on_event(event)
+        elif not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._key_order.may_go(event):
+            await super().on_event(event)
+            self._key_order.follow()
 
     def on_key(self, event: events.Key) -> None:
         """A key that nothing has taken, on its way to the bindings: for the dialog that has just been asked for, when one has."""

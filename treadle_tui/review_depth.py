@@ -53,6 +53,10 @@ class Depth:
         """Keep what was begun."""
         self._work.keep_typed(self._line, what, text)
 
+    def expect_dialog(self, is_coming: bool) -> None:
+        """A dialog has been asked for: what is typed from now on is for it."""
+        self._work.expect_dialog(is_coming)
+
     def note(self) -> str:
         """The remark that goes with the decision."""
         return self._work.note_on(self._line.key)

@@ -74,6 +74,7 @@ class ReviewWork:
         sentence: Callable[[BaseException], str],
         ask: Callable[[Screen[Any]], Awaitable[Any]],
         suspend: Callable[[], AbstractContextManager[None]] = nullcontext,
+        expect_dialog: Callable[[bool], None] = lambda is_coming: None,
         now: Callable[[], datetime],
         may_change: Callable[[], bool] = lambda: True,
         is_read_only: bool = False,
@@ -97,9 +98,12 @@ class ReviewWork:
         self._sentence = sentence
         self._ask = ask
         self._suspend = suspend
+        self.expect_dialog = expect_dialog
+        """Called with True when a dialog has been asked for, before the next key is looked at; with False when none comes after all."""
         self._may_change = may_change
         self._is_read_only = is_read_only
-        hears = Hears(self._outbox_changed, self._sent, lambda error: warn(f"not recorded yet, it is tried again: {sentence(error)}"))
+        self._trouble = ""
+        hears = Hears(self._outbox_changed, self._sent, self._not_sent)
         self.deciding = Deciding(lambda: self._store, Desk.here(uuid.uuid4().hex, reviewer), Outbox(undo_seconds), hears, now)
         self._subjects: dict[ReviewKey, ReviewSubject] = {}
         self._asked: dict[ReviewKey, int] = {}
@@ -305,6 +309,7 @@ class ReviewWork:
         subject = await self._read_subject(line)
         if subject is None or not subject.is_waiting:
             self._say(self._desk.settled_words(subject) if subject is not None else f"{line.title} is gone")
+            self.expect_dialog(False)
             self.want()
             return None
         self._keep_subject(line.key, subject)
@@ -420,7 +425,15 @@ class ReviewWork:
         self.queue.take_other(Tab.OUTBOX, self.deciding.outbox.lines)
         self._tell()
 
+    def _not_sent(self, error: BaseException) -> None:
+        """Said once, not with every try."""
+        words = self._sentence(error)
+        if words != self._trouble:
+            self._trouble = words
+            self._warn(f"not recorded yet, it is tried again: {words}")
+
     def _sent(self, outcomes: list[Outcome]) -> None:
+        self._trouble = ""
         lost = [(entry, outcome) for entry, outcome in outcomes if isinstance(outcome, Exception)]
         for entry, outcome in outcomes:
             self._forget_typed(entry.key)

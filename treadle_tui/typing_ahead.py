@@ -58,7 +58,7 @@ class TypingAhead:
             return
         screen = self._app.screen
         is_other = screen is not self._behind or getattr(screen.focused, "takes_typing", False)
-        if is_other and screen.focused is not None:
+        if is_other and (screen.focused is not None or (screen.is_mounted and not screen.focus_chain)):  # a question for a key has no field
             # By the time they were pressed: some were on their way through the widgets when keeping began.
             pressed = sorted(self._kept, key=lambda key: key.time)
             self.end()

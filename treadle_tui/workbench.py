@@ -104,6 +104,7 @@ class Workbench:
                 sentence=self._sentence,
                 ask=self._app.push_screen_wait,
                 suspend=self._app.suspend,
+                expect_dialog=lambda is_coming: self._app.typing_ahead.begin() if is_coming else self._app.typing_ahead.end(),
                 may_change=self.may_change,
                 is_read_only=self._app.attachment is Attachment.READ,
                 now=self.now,

@@ -59,6 +59,10 @@ class ReviewDepth(Protocol):
         """The edit that was begun."""
         ...
 
+    def expect_dialog(self, is_coming: bool) -> None:
+        """A dialog has been asked for: what is typed from now on is for it."""
+        ...
+
     async def upstream(self) -> list[Node]:
         """What the stage was given."""
         ...
@@ -315,22 +319,30 @@ class ReviewModal(Modal[ReviewDecision | None]):
         with suppress(AnswerRefused):  # said on its line; the review stays open
             self.dismiss(make(self._values(all_required=True)))
 
-    @work(exclusive=True)
-    async def action_reject(self) -> None:
+    def action_reject(self) -> None:
         """Ask why, and reject; leaving the question leaves the review open."""
-        try:
+        with suppress(AnswerRefused):  # said on its line
             values = self._values(all_required=False)
-        except AnswerRefused:  # said on its line
-            return
+            self._expect_dialog()
+            self._ask_why(values)
+
+    @work(exclusive=True)
+    async def _ask_why(self, values: dict[str, Any] | None) -> None:
         reason = await self.app.push_screen_wait(
             RejectReason(self.subject.title, self.subject.reasons, self._typed("reason"), lambda text: self._keep("reason", text))
         )
         if reason is not None:
             self.dismiss(Reject(reason, values=values))
 
-    @work(exclusive=True)
-    async def action_changes(self) -> None:
+    def action_changes(self) -> None:
         """Ask what should be different; what failed stands there already."""
+        with suppress(AnswerRefused):  # said on its line
+            values = self._values(all_required=False)
+            self._expect_dialog()
+            self._ask_what_to_change(values)
+
+    @work(exclusive=True)
+    async def _ask_what_to_change(self, values: dict[str, Any] | None) -> None:
         from treadle_tui.screens.one_line import OneLine
 
         said = await self.app.push_screen_wait(
@@ -343,19 +355,26 @@ class ReviewModal(Modal[ReviewDecision | None]):
             )
         )
         if said is not None:
-            self.dismiss(RequestChanges(feedback_of(said, self.subject.attempts)))
+            self.dismiss(RequestChanges(feedback_of(said, self.subject.attempts), values=values))
+
+    def action_edit(self, in_editor: bool) -> None:
+        """Edit the output, and approve the edit."""
+        with suppress(AnswerRefused):  # said on its line
+            values = self._values(all_required=True)
+            if not in_editor:
+                self._expect_dialog()
+            self._edit(in_editor, values)
 
     @work(exclusive=True)
-    async def action_edit(self, in_editor: bool) -> None:
-        """Edit the output, and approve the edit."""
+    async def _edit(self, in_editor: bool, values: dict[str, Any] | None) -> None:
         assert self._depth is not None
-        try:
-            values = self._values(all_required=True)
-        except AnswerRefused:  # said on its line
-            return
         edited = await self._depth.edit(in_editor)
         if edited is not None:
             self.dismiss(ApproveWithEdits(edited[0], values=values))
+
+    def _expect_dialog(self) -> None:
+        if self._depth is not None:
+            self._depth.expect_dialog(True)
 
     def _typed(self, what: str) -> str:
         return self._depth.typed(what) if self._depth is not None else ""

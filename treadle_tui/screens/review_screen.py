@@ -6,33 +6,28 @@ read before it was asked for. A key decides what was on the screen when it went 
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from collections.abc import Coroutine, Set
+from typing import Any, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.timer import Timer
 from textual.widgets import Input
 
-from treadle_tui.board.bulk import BulkSheet
-from treadle_tui.board.moments import OFFERS, NoMoment, moment_of
 from treadle_tui.board.review_line import ReviewKey, ReviewLine, Tab
 from treadle_tui.board.review_queue import ReviewQueue
 from treadle_tui.board.review_session import ReviewSession
 from treadle_tui.board.safe_text import safe_line
-from treadle_tui.engine.desk import JottingKind
-from treadle_tui.engine.review import Approve, Reject, RequestChanges, ReviewDecision
+from treadle_tui.engine.review import Approve
 from treadle_tui.screens.main_screen import MainScreen
+from treadle_tui.screens.review_asking import ReviewAsking
+from treadle_tui.screens.review_bench import ReviewBench
 from treadle_tui.widgets.plain_text import PlainText
 from treadle_tui.widgets.review_list import ReviewList
 from treadle_tui.widgets.review_preview import ReviewPreview
 from treadle_tui.widgets.tab_line import TabLine, TabName
-
-if TYPE_CHECKING:
-    from treadle_tui.board.review_subject import ReviewSubject
 
 #: The same deciding key again within this time is one that is held down.
 GUARD_SECONDS = 0.15
@@ -42,37 +37,6 @@ _LOOK_SECONDS = 1.0
 _TICK_SECONDS = 5.0
 _TABS = (Tab.WAITING, Tab.DEFERRED, Tab.OUTBOX, Tab.DECIDED)
 _OPEN_TABS = (Tab.WAITING, Tab.DEFERRED)
-
-
-class ReviewBench(Protocol):
-    """What the screen works with."""
-
-    queue: ReviewQueue
-    session: ReviewSession
-    is_read: bool
-
-    def now(self) -> datetime: ...
-    def monotonic(self) -> float: ...
-    def want(self) -> None: ...
-    def touch(self) -> None: ...
-    def subject(self, line: ReviewLine) -> ReviewSubject | None: ...
-    def prepare(self, lines: Sequence[ReviewLine]) -> None: ...
-    def show_tab(self, tab: Tab) -> None: ...
-    def decide(self, lines: Sequence[ReviewLine], decision: ReviewDecision) -> None: ...
-    def again(self, lines: Sequence[ReviewLine]) -> bool: ...
-    def undo(self) -> None: ...
-    def let_go(self, line: ReviewLine) -> None: ...
-    def send_now(self, line: ReviewLine | None = None) -> None: ...
-    def reopen(self, line: ReviewLine) -> None: ...
-    async def sheet(self, lines: Sequence[ReviewLine]) -> BulkSheet: ...
-    def note_on(self, key: ReviewKey) -> str: ...
-    def draft_on(self, key: ReviewKey) -> str | None: ...
-    def keep(self, line: ReviewLine, kind: JottingKind, text: str = "", until: datetime | None = None) -> None: ...
-    def defer(self, lines: Sequence[ReviewLine], until: datetime | None) -> None: ...
-    def look(self, line: ReviewLine) -> None: ...
-    def typed(self, line: ReviewLine, what: str) -> str: ...
-    def keep_typed(self, line: ReviewLine, what: str, text: str) -> None: ...
-    async def open(self, line: ReviewLine, doing: str = "") -> None: ...
 
 
 class FilterInput(Input):
@@ -147,6 +111,7 @@ class ReviewScreen(MainScreen):
     def __init__(self, bench: ReviewBench) -> None:
         super().__init__()
         self.bench = bench
+        self._asking = ReviewAsking(bench, lambda question: self.app.push_screen_wait(question), self.say)
         self._painted: ReviewLine | None = None
         self._decided_at = (float("-inf"), "")
         self._offered: tuple[bool, Tab, bool] | None = None
@@ -350,65 +315,24 @@ class ReviewScreen(MainScreen):
         """Approve, reject or send back the line under the cursor, or all that are marked."""
         lines = self._chosen(what)
         if len(lines) > 1 or (lines and self.queue.marks):
-            self._decide_many(what, lines)
+            self._ask(self._asking.decide_many(what, lines))
         elif lines:
             self._decide_one(what, lines[0])
+
+    def _ask(self, asking: Coroutine[Any, Any, None]) -> None:
+        """Ask the person something: what they type from now on is for the dialog that is being opened."""
+        self.bench.expect_dialog(True)
+        self.run_worker(asking, exclusive=True, group="ask")
 
     def _decide_one(self, what: str, line: ReviewLine) -> None:
         if what == "approve":
             subject = self.bench.subject(line)
             if (subject is not None and subject.must_be_filled_in) or self.bench.typed(line, "answers"):
-                self._open(line, "fill_in")
+                self._ask(self.bench.open(line, "fill_in"))
             else:
                 self.bench.decide([line], Approve())
         else:
-            self._ask_and_decide(what, line)
-
-    @work(exclusive=True, group="decide")
-    async def _ask_and_decide(self, what: str, line: ReviewLine) -> None:
-        from treadle_tui.screens.one_line import OneLine
-        from treadle_tui.screens.reject_reason import RejectReason
-
-        subject = self.bench.subject(line)
-        reasons = subject.reasons if subject is not None else ()
-        if what == "reject":
-            said = await self.app.push_screen_wait(
-                RejectReason(
-                    line.title, reasons, self.bench.typed(line, "reason"), lambda text: self.bench.keep_typed(line, "reason", text)
-                )
-            )
-        else:
-            said = await self.app.push_screen_wait(
-                OneLine(
-                    f"Request changes of {line.title}",
-                    text=self.bench.typed(line, "changes"),
-                    placeholder="what should be different; it runs again with this",
-                    refuse=lambda text: "" if text else "say what should be different",
-                    keep=lambda text: self.bench.keep_typed(line, "changes", text),
-                )
-            )
-        if said is not None:
-            self.bench.decide([line], Reject(said) if what == "reject" else RequestChanges(said))
-
-    @work(exclusive=True, group="decide")
-    async def _decide_many(self, what: str, lines: Sequence[ReviewLine]) -> None:
-        from treadle_tui.screens.bulk_sheet import BulkQuestion
-
-        sheet = await self.bench.sheet(lines)
-        if not sheet.lines:
-            self.say("all of these have been decided, or have changed, since they were marked")
-            self.bench.want()
-            return
-        subject = self.bench.subject(sheet.lines[0])
-        verb = {"approve": "Approve", "reject": "Reject", "changes": "Request changes of"}[what]
-        reasons = subject.reasons if subject is not None and what == "reject" else ()
-        said = await self.app.push_screen_wait(BulkQuestion(verb, sheet, self.bench.now(), asks_reason=what != "approve", reasons=reasons))
-        if said is None:
-            return
-        if what == "changes" and not said:
-            self.say("say what should be different; nothing was decided")
-            return
-        self.bench.decide(sheet.lines, {"approve": Approve(), "reject": Reject(said), "changes": RequestChanges(said)}[what])
+            self._ask(self._asking.decide_one(what, line))
 
     def action_again(self) -> None:
         """The same decision and reason as the last time."""
@@ -438,17 +362,13 @@ class ReviewScreen(MainScreen):
     def _opened(self) -> None:
         line = self.queue.current
         if line is not None and self.queue.tab in _OPEN_TABS:
-            self._open(line)
+            self._ask(self.bench.open(line))
 
     def action_open(self, doing: str) -> None:
         """Open what is under the cursor, and go on with something there."""
         line = self.queue.current
         if line is not None:
-            self._open(line, doing)
-
-    @work(exclusive=True, group="open")
-    async def _open(self, line: ReviewLine, doing: str = "") -> None:
-        await self.bench.open(line, doing)
+            self._ask(self.bench.open(line, doing))
 
     # putting off, and noting ----------------------------------------------------------------------------------------------------
 
@@ -456,41 +376,17 @@ class ReviewScreen(MainScreen):
         """Put these off; in Deferred, fetch them back."""
         self.bench.defer(self.queue.chosen, None)
 
-    @work(exclusive=True, group="later")
-    async def action_later_until(self) -> None:
+    def action_later_until(self) -> None:
         """Put these off until a moment."""
-        from treadle_tui.screens.one_line import OneLine
-
         lines = self.queue.chosen
-        if not lines:
-            return
-        title = lines[0].title if len(lines) == 1 else f"{len(lines):,} reviews"
-        said = await self.app.push_screen_wait(
-            OneLine(f"{title}: later, until …", placeholder="10m, 2h, tomorrow, mon, 15:30", offers=OFFERS, refuse=self._refuse_moment)
-        )
-        if said is not None:
-            self.bench.defer(lines, moment_of(said, self.bench.now()))
+        if lines:
+            self._ask(self._asking.put_off(lines))
 
-    def _refuse_moment(self, text: str) -> str:
-        try:
-            is_ahead = moment_of(text, self.bench.now()) > self.bench.now() - timedelta(seconds=1)
-        except NoMoment as refused:
-            return str(refused)
-        return "" if is_ahead else "that moment has passed"
-
-    @work(exclusive=True, group="note")
-    async def action_note(self) -> None:
+    def action_note(self) -> None:
         """A remark that goes with the decision to come."""
-        from treadle_tui.screens.one_line import OneLine
-
         line = self.queue.current
-        if line is None:
-            return
-        said = await self.app.push_screen_wait(
-            OneLine(f"Note on {line.title}", text=self.bench.note_on(line.key), placeholder="kept with your decision; empty takes it away")
-        )
-        if said is not None:
-            self.bench.keep(line, JottingKind.NOTE, said)
+        if line is not None:
+            self._ask(self._asking.note(line))
 
     # marks ----------------------------------------------------------------------------------------------------------------------
 
