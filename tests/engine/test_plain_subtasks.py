@@ -226,3 +226,47 @@ async def test_claims_keep_to_the_rooms_of_stages_and_tags(played):
 
     assert [(claim.item_id, claim.subtask) for claim in claims] == [("i0", "x"), ("i1", "x")]
     assert [(claim.item_id, claim.subtask) for claim in more] == [("i0", "y"), ("i1", "y"), ("i0", "z")]
+
+
+# --- what it costs ------------------------------------------------------------------------------------------------------------
+
+
+async def statements_of(played: FannedOut, room: int) -> int:
+    """How many statements write tasks while so many are claimed."""
+    statements: list[str] = []
+    await played.store.change(lambda unit: unit.connection.set_trace_callback(statements.append), played.now)
+    await played.claim(room)
+    await played.store.change(lambda unit: unit.connection.set_trace_callback(None), played.now)
+    return sum("treadle_tasks" in each and each.startswith("INSERT") for each in statements)
+
+
+async def test_claiming_many_retries_does_not_write_all_of_them_for_each():
+    async with SqliteStateStore.open(":memory:", synchronous="OFF") as store:
+        played = FannedOut(store)
+        await played.begin(WIDE, 50, [0] * 50)
+        await played.claim(50)
+        for claim in played.held:
+            result = Result(move=Move.RETRY, outcome="error", error="broken", max_attempts=3)
+            await store.finish(played.worker, claim.key, claim.fence, result, played.now)
+        played.held = []
+
+        assert await statements_of(played, 50) < 10
+
+        assert [(claim.attempt, len(claim.previous)) for claim in played.held] == [(2, 1)] * 50
+
+
+async def test_claiming_many_joins_does_not_write_all_of_them_for_each():
+    async with SqliteStateStore.open(":memory:", synchronous="OFF") as store:
+        played = FannedOut(store)
+        await played.begin(WIDE, 51, [0] * 51)
+        await played.claim(51)
+        first = played.held.pop(0)
+        await played.declare()
+        await played.claim(100)
+        await played.finish_these(list(played.held), False)
+        await store.hand_back(played.worker, [(first.key, first.fence)], played.now)  # first in line, and for the verbs, as all behind it
+
+        assert await statements_of(played, 51) < 10
+
+        assert [claim.work for claim in played.held] == [Work.STAGE, *[Work.REDUCE] * 50]
+        assert [dict(claim.results) for claim in played.held[1:]] == [{"x": b'"x"', "y": b'"y"'}] * 50

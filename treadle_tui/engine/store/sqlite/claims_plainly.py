@@ -1,4 +1,4 @@
-"""The ordinary claims, set-wise: many stages and subtasks that have never begun, those that are first in line.
+"""The ordinary claims, set-wise: many stages and subtasks that have never begun, and joins of fan-outs, those that are first in line.
 
 What `claiming.claim` and `claiming.take` say, by a few statements for hundreds of rows. Nothing is decided anew here: the first in
 line that is not ordinary (a retry, work that was handed back, a condition to be asked), and all behind it, is left to the verbs.
@@ -14,7 +14,7 @@ from treadle_tui.engine import events as ev
 from treadle_tui.engine.codec import decode_json
 from treadle_tui.engine.store.event_codec import KIND_NUMBER
 from treadle_tui.engine.store.results import Claim, StageRoom, Work
-from treadle_tui.engine.store.rows import DECLARE, PENDING, READY, RUNNING, Item, TaskKey
+from treadle_tui.engine.store.rows import DECLARE, PENDING, READY, REDUCE, RUNNING, Item, TaskKey
 from treadle_tui.engine.store.sqlite.columns import PLACE
 from treadle_tui.engine.store.sqlite.rowwise import update_rows
 from treadle_tui.engine.store.verbs import claiming
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
 _STARTED_KINDS = KIND_NUMBER[ev.StageStarted], KIND_NUMBER[ev.SubTaskStarted]
 
+_NEVER_BEGUN, _AT_ITS_END = 1, 2
 _FIRST = (
-    f"SELECT -priority, {PLACE}, item, stage, sub, fence, name, detail,"
-    f" state = {PENDING} AND attempt = 0 AND is_open = 0 AND phase = {DECLARE} AND extra = 0 AND completed_at IS NULL"
+    f"SELECT -priority, {PLACE}, item, stage, sub, fence, name, detail, started_at, CASE"
+    f" WHEN state = {PENDING} AND attempt = 0 AND is_open = 0 AND phase = {DECLARE} AND extra = 0 AND completed_at IS NULL"
+    f" THEN {_NEVER_BEGUN}"
+    f" WHEN state = {RUNNING} AND attempt = 1 AND is_open = 1 AND phase = {REDUCE} AND extra = 0 AND detail IS NULL THEN {_AT_ITS_END} END"
     " FROM treadle_tasks"
 )
 _ORDER = f"ready = {READY} ORDER BY priority DESC, {PLACE}, item, sub LIMIT ?"
@@ -42,6 +45,9 @@ _BEGIN = (
 _START = (
     f"UPDATE treadle_tasks AS t {_BEGIN.format(at='v.column4', worker='v.column5')}"
     " FROM (VALUES {rows}) v WHERE t.item = v.column1 AND t.stage = v.column2 AND t.sub = v.column3"
+)
+_GO_ON = (
+    "UPDATE treadle_tasks SET ready = 0, version = version + 1, fence = fence + 1, worker = ?4 WHERE item = ?1 AND stage = ?2 AND sub = ?3"
 )
 _START_ONE = f"UPDATE treadle_tasks {_BEGIN.format(at='?4', worker='?5')} WHERE item = ?1 AND stage = ?2 AND sub = ?3"
 
@@ -57,7 +63,9 @@ class Waiting(NamedTuple):
     fence: int
     name: str | None
     detail: bytes | None
-    has_never_begun: int
+    started_at: int | None
+    kind: int | None
+    """`_NEVER_BEGUN`, `_AT_ITS_END` for a fan-out whose results are to be put together, None for what is not ordinary."""
 
     @property
     def key(self) -> TaskKey:
@@ -66,8 +74,8 @@ class Waiting(NamedTuple):
 
     @property
     def is_ordinary(self) -> bool:
-        """Whether nothing has happened to it yet, and nobody has said anything of it."""
-        return bool(self.has_never_begun) and (self.detail is None or (self.sub > 0 and set(decode_json(self.detail)) == {"metadata"}))
+        """Whether nothing out of the common has happened to it yet, and nobody has said anything of it."""
+        return bool(self.kind) and (self.detail is None or (self.sub > 0 and set(decode_json(self.detail)) == {"metadata"}))
 
 
 def claim(
@@ -120,12 +128,13 @@ class _Line:
         waiting = first_in_line(self._unit, rooms, self._item)
         is_all = all(n < rooms[stage] for stage, n in Counter(each.stage for each in waiting).items())
         picked: list[Waiting] = []
+        known: dict[tuple[int, int], bool] = {}
         for each in waiting:
             if self.room <= 0:
                 break
             if not self._has_room(each.stage):
                 continue
-            if each.stage in self._holds or not may_begin(self._unit, each):
+            if each.stage in self._holds or not may_begin(self._unit, each, known):
                 self.is_for_the_verbs = True
                 break
             picked.append(each)
@@ -154,10 +163,19 @@ def first_in_line(unit: SqliteUnit, rooms: Mapping[int, int], item: int | None =
     return found
 
 
-def may_begin(unit: SqliteUnit, waiting: Waiting) -> bool:
-    """Whether claiming it is the ordinary case."""
-    item = unit.item(waiting.item) if waiting.is_ordinary else None
-    return item is not None and not item.flags and (not waiting.sub or is_fanned_out(unit, item, waiting.stage))
+def may_begin(unit: SqliteUnit, waiting: Waiting, known: dict[tuple[int, int], bool]) -> bool:
+    """Whether claiming it is the ordinary case. `known`: what has been found of (item, stage) for subtasks of it, kept by the caller."""
+    if not waiting.is_ordinary:
+        return False
+    if not waiting.sub:
+        item = unit.item(waiting.item)
+        return item is not None and not item.flags
+    fan_out = waiting.item, waiting.stage
+    found = known.get(fan_out)
+    if found is None:
+        item = unit.item(waiting.item)
+        found = known[fan_out] = item is not None and not item.flags and is_fanned_out(unit, item, waiting.stage)
+    return found
 
 
 def take(unit: SqliteUnit, worker: int, waiting: Sequence[Waiting]) -> list[Claim]:
@@ -167,17 +185,21 @@ def take(unit: SqliteUnit, worker: int, waiting: Sequence[Waiting]) -> list[Clai
     upstream = _upstream(unit, {each.key[:2] for each in waiting})
     unit.note_written()
     now, seq, tell = unit.now, unit.last_seq, unit.events.append
-    update_rows(unit.connection, _START, _START_ONE, [(*each.key, now, worker) for each in waiting])
+    update_rows(unit.connection, _START, _START_ONE, [(*each.key, now, worker) for each in waiting if each.kind == _NEVER_BEGUN])
+    unit.connection.executemany(_GO_ON, [(*each.key, worker) for each in waiting if each.kind == _AT_ITS_END])
     claims = []
+    item: Item | None = None
     for each in waiting:
-        item = unit.item(each.item)
-        assert item is not None, "may_begin has seen it"
-        seq += 1
-        tell((seq, now, _STARTED_KINDS[each.sub > 0], item.workflow, each.item, each.stage, each.name, 1, None))
+        if item is None or item.key != each.item:
+            item = unit.item(each.item)
+            assert item is not None, "may_begin has seen it"
+        if each.kind == _NEVER_BEGUN:
+            seq += 1
+            tell((seq, now, _STARTED_KINDS[each.sub > 0], item.workflow, each.item, each.stage, each.name, 1, None))
         claims.append(_claim(unit, item, each, upstream[each.item, each.stage]))
     unit.last_seq = seq
     unit.forget_tasks(each.key for each in waiting)
-    for (stage, is_subtask), n in Counter((each.stage, each.sub > 0) for each in waiting).items():
+    for (stage, is_subtask), n in Counter((each.stage, each.sub > 0) for each in waiting if each.kind == _NEVER_BEGUN).items():
         unit.count(stage, is_subtask, PENDING, -n)
         unit.count(stage, is_subtask, RUNNING, n)
     return claims
@@ -201,10 +223,11 @@ def _output(unit: SqliteUnit, item: int, stage: int) -> bytes | None:
 
 def _claim(unit: SqliteUnit, item: Item, waiting: Waiting, upstream: Mapping[int, bytes | None]) -> Claim:
     key = waiting.key
+    work = Work.SUBTASK if waiting.sub else Work.STAGE if waiting.kind == _NEVER_BEGUN else Work.REDUCE
     return Claim(
         key=key,
         fence=waiting.fence + 1,
-        work=Work.SUBTASK if waiting.sub else Work.STAGE,
+        work=work,
         workflow=item.workflow,
         item_id=item.id,
         item_data=item.data,
@@ -214,8 +237,9 @@ def _claim(unit: SqliteUnit, item: Item, waiting: Waiting, upstream: Mapping[int
         subtask=waiting.name,
         metadata=None if waiting.detail is None else decode_json(waiting.detail)["metadata"],
         attempt=1,
-        started_at=unit.now,
+        started_at=unit.now if waiting.kind == _NEVER_BEGUN else waiting.started_at,
         extra=0,
         idempotency_key=claiming.idempotency_key(unit.store_id, key, 1),
         upstream=upstream,
+        results=unit.outputs_of_subtasks(waiting.item, waiting.stage) if work is Work.REDUCE else {},
     )

@@ -124,7 +124,7 @@ class RowAccess(RowCache):
         return item
 
     def _insert(self, row: Row) -> None:
-        self._dirty[id(row)] = row
+        self.changed(row)
         self._new[id(row)] = row
         self._edited.add(id(row))
 
@@ -264,7 +264,7 @@ class RowAccess(RowCache):
         return self._rows("item = ? AND stage = ? AND sub > 0 ORDER BY sub", (item, stage))
 
     def outputs_of_subtasks(self, item: int, stage: int) -> dict[str, bytes | None]:
-        self.flush()
+        self.flush_attempts(item, stage)
         outputs: dict[str, bytes | None] = {}
         for name, out, detail, output in self.connection.execute(_OUTPUTS_OF_SUBTASKS, (item, stage)):
             edited = encode_json(decode_json(detail)["decision"]["output"]) if out < 0 else None
@@ -281,7 +281,7 @@ class RowAccess(RowCache):
         return found
 
     def attempts(self, item: int, stage: int, sub: int) -> list[Attempt]:
-        self.flush()
+        self.flush_attempts()
         rows = self.connection.execute(ATTEMPTS, (item, stage, sub)).fetchall()
         return [self._attempts.get((row[0], row[1], row[2], row[3])) or self._attempt_from_row(row) for row in rows]
 

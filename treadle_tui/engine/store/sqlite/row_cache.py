@@ -43,6 +43,9 @@ class RowCache(Unit):
         self._dirty: dict[int, Row] = {}
         self._new: dict[int, Row] = {}
         self._doomed: list[Row] = []
+        self._unwritten_subtasks: set[tuple[int, int]] = set()
+        """Stages (item, stage) of which a subtask has changed since it was written."""
+        self._are_attempts_unwritten = False
         self._folded: set[TaskKey] = set()
         """Of the tasks read, those whose row is also their first attempt's; see `folding`."""
         self._whole_items: set[int] = set()
@@ -55,6 +58,7 @@ class RowCache(Unit):
         for cache in (self._whole_items, self._items, self._item_keys, self._tasks, self._attempts, self._folded, self._dirty, self._new):
             cache.clear()
         self._doomed.clear()
+        self._look_at_unwritten()
 
     def note_written(self) -> None:
         """What is written now cannot be taken back by itself."""
@@ -93,11 +97,24 @@ class RowCache(Unit):
 
     def changed(self, row: Row) -> None:
         self._dirty[id(row)] = row
+        if isinstance(row, Attempt):
+            self._are_attempts_unwritten = True
+        elif isinstance(row, Task) and row.sub:
+            self._unwritten_subtasks.add((row.item, row.stage))
+
+    def _look_at_unwritten(self) -> None:
+        self._unwritten_subtasks.clear()
+        self._are_attempts_unwritten = False
+        for row in self._dirty.values():
+            if isinstance(row, Attempt):
+                self._are_attempts_unwritten = True
+            elif isinstance(row, Task) and row.sub:
+                self._unwritten_subtasks.add((row.item, row.stage))
 
     def _undo_edit(self, row: Row, values: tuple[Any, ...]) -> None:
         super()._undo_edit(row, values)
         if id(row) not in self._new:
-            self._dirty[id(row)] = row
+            self.changed(row)
 
     def flush(self) -> None:
         """Write changed rows, so that questions see them."""
@@ -136,6 +153,15 @@ class RowCache(Unit):
         # The verb that is under way may go on changing the rows it has announced: they are written once more at the end.
         self._dirty = {key: row for key, row in self._dirty.items() if key in self._edited}
         self._new.clear()
+        self._look_at_unwritten()
+
+    def flush_attempts(self, item: int | None = None, stage: int | None = None) -> None:
+        """Write changed rows if attempts, or subtasks of that stage, are among them.
+
+        A verb may ask for the history of a thousand tasks that it changes one after the other; `flush` writes all of them each time.
+        """
+        if self._doomed or self._are_attempts_unwritten or (item, stage) in self._unwritten_subtasks:
+            self.flush()
 
     def _unfold(self, keys: Iterable[TaskKey]) -> None:
         """Give the attempts that are kept in these tasks' rows rows of their own."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from treadle_tui.engine import events as ev
@@ -74,16 +75,16 @@ def _count_down(unit: SqliteUnit, batch: Sequence[Ended]) -> bool:
     """Tell what has ended, and let go on every stage whose last subtask that was; whether there was one."""
     is_over = False
     now, tell = unit.now, unit.events.append
-    for each in batch:
-        claim = each.claim
-        stage, item = unit.stored_task(*claim.key[:2], 0), unit.item(claim.key[0])
+    for (item_key, number), ended in groupby(batch, key=lambda each: each.claim.key[:2]):
+        stage, item = unit.stored_task(item_key, number, 0), unit.item(item_key)
         assert stage is not None, "is_open has seen it"
         assert item is not None, "is_open has seen it"
         unit.edit(stage)
-        unit.last_seq += 1
-        tell((unit.last_seq, now, _COMPLETED_KIND, claim.workflow, item.key, claim.stage, claim.subtask, 1, None))
-        stage.open_subs -= 1
-        stage.version += 1
+        for each in ended:
+            unit.last_seq += 1
+            tell((unit.last_seq, now, _COMPLETED_KIND, item.workflow, item_key, number, each.claim.subtask, 1, None))
+            stage.open_subs -= 1
+            stage.version += 1
         stage.updated_at = now
         if stage.open_subs == 0:
             close_fan_out(unit, item, stage)
@@ -99,10 +100,11 @@ def _claim_next(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contender
     fan_outs = {each.claim.key[:2] for each in batch if each.onward}
     held = unit.holds()
     picked = []
+    known: dict[tuple[int, int], bool] = {}
     for each in claims_plainly.first_in_line(unit, {stage: rooms[stage] or 1 for stage in {*contenders, *rooms}}):
         if rooms[each.stage] <= 0 or not each.sub or each.key[:2] not in fan_outs or each.stage in held:
             break
-        if not claims_plainly.may_begin(unit, each):
+        if not claims_plainly.may_begin(unit, each, known):
             break
         rooms[each.stage] -= 1
         picked.append(each)
