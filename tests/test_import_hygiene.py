@@ -69,7 +69,6 @@ def test_what_a_program_imports_of_the_engine_brings_along_nothing_it_may_never_
     parts = {
         "definitions",
         "expressions",
-        "commands",
         "testing",
         "runner.process",
         "selection",

@@ -17,7 +17,7 @@ import pytest
 
 from treadle_tui.board.command_words import command_words
 from treadle_tui.engine import StageExecutionError, other_processes
-from treadle_tui.engine.commands import _look_again_and_again, _refuse_batch_file
+from treadle_tui.engine.definitions.commands import _look_again_and_again, _refuse_batch_file
 
 psutil = pytest.importorskip("psutil")
 ROOT = Path(__file__).resolve().parents[1]
@@ -168,7 +168,7 @@ def test_a_process_is_told_from_a_later_one_with_its_number_where_there_is_no_pr
 
 
 def test_a_program_is_watched_where_its_end_cannot_be_waited_for_with_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("treadle_tui.engine.commands._WATCH_SECONDS", 0.001)
+    monkeypatch.setattr("treadle_tui.engine.definitions.commands._WATCH_SECONDS", 0.001)
     endless = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
     looks = iter([True, True, False])
 

@@ -19,7 +19,6 @@ from treadle_tui.engine.store.protocol import StoreReads
 
 #: Rows read at once; between two readings keys are answered.
 AT_ONCE = 500
-FORMS = ("jsonl", "csv")
 
 
 async def export_listed(

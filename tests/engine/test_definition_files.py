@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.local_service import serving
-from treadle_tui.engine import commands
-from treadle_tui.engine.commands import run_command
+from treadle_tui.engine.definitions import commands
+from treadle_tui.engine.definitions.commands import run_command
 from treadle_tui.engine.definitions.loading import load_definition
 from treadle_tui.engine.definitions.placeholders import Template
 from treadle_tui.engine.definitions.section import json_lines, toml_lines

@@ -14,14 +14,15 @@ import pytest
 
 from tests.faults.crew import until
 from treadle_tui.engine import Engine, SqliteStateStore, StageState, load_definition
-from treadle_tui.engine.commands import run_command
+from treadle_tui.engine.definitions.commands import run_command
 from treadle_tui.engine.runner.group_watch import GroupWatch
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups, signals")
 
 ENGINE = """
 import asyncio, pathlib, sys
-from treadle_tui.engine import Engine, SqliteStateStore, commands, load_definition
+from treadle_tui.engine import Engine, SqliteStateStore, load_definition
+from treadle_tui.engine.definitions import commands
 
 async def say_when_it_is_watched():
     while True:
@@ -133,7 +134,7 @@ def test_a_fork_of_the_killed_process_that_holds_the_pipe_keeps_nothing_alive(tm
 def test_what_a_program_that_has_ended_leaves_behind_is_left_alone(tmp_path, hired):
     watched = """
 import asyncio, os, sys, time
-from treadle_tui.engine import commands
+from treadle_tui.engine.definitions import commands
 result = asyncio.run(commands.run_command(["sh", "-c", "sleep 60 & echo $!"]))
 with open(sys.argv[1] + ".new", "w") as file:
     file.write(f"{result.text} {commands._groups._process.pid}")
@@ -170,7 +171,7 @@ def test_a_watch_that_has_ended_is_started_again_and_told_of_all(tmp_path):
 
 
 async def test_a_program_that_ended_is_not_watched_any_more():
-    from treadle_tui.engine import commands
+    from treadle_tui.engine.definitions import commands
 
     await run_command(["true"])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from treadle_tui.engine.commands import run_command
+from treadle_tui.engine.definitions.commands import run_command
 from treadle_tui.engine.definitions.placeholders import Template, as_text, attempt_values
 from treadle_tui.engine.definitions.section import Section
 from treadle_tui.engine.errors import InvalidDefinition

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from treadle_tui.engine.commands import run_command
+from treadle_tui.engine.definitions.commands import run_command
 from treadle_tui.engine.definitions.placeholders import Template
 from treadle_tui.engine.definitions.section import Section
 from treadle_tui.engine.errors import InvalidDefinition, InvalidItem, nearest

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from treadle_tui.engine.commands import run_command
+from treadle_tui.engine.definitions.commands import run_command
 from treadle_tui.engine.definitions.http_calls import HttpCall, answer_value, send
 from treadle_tui.engine.definitions.placeholders import Template, as_text, attempt_values
 from treadle_tui.engine.errors import StageExecutionError
