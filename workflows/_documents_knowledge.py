@@ -29,6 +29,8 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of words is read as one
 )
 WORDS = re.compile(r"[\w-]+")
+MOST_HEADINGS = 30
+"""Of a long document; the highest ones. Half of the concepts, so that there is room for what it says under them."""
 _ARTICLES = ("the", "a", "an", "in", "on", "at", "when", "if", "this", "these", "our", "their", "its")
 TOKENS = re.compile(r"\w{1,6}|[^\w\s]")
 """Roughly what tokenisers of language models make of a text, rather too many than too few."""
@@ -66,8 +68,11 @@ class Chunk:
     tokens: int
 
 
-def concepts(text: str, *, window: str = "paragraph", least_mentions: int = 2) -> ConceptGraph:
-    """The graph of a document. `least_mentions`: how often an ordinary word must occur to count as a term."""
+def concepts(text: str, *, window: str = "paragraph", least_mentions: int = 2, keeps_orphans: bool = True) -> ConceptGraph:
+    """The graph of a document. `least_mentions`: how often an ordinary word must occur to count as a term.
+
+    A heading is connected to the one it stands under. Without `keeps_orphans` what is connected to nothing is left out.
+    """
     import networkx as nx
 
     found = _candidates(text, least_mentions)
@@ -77,12 +82,33 @@ def concepts(text: str, *, window: str = "paragraph", least_mentions: int = 2) -
         words = _words(block)
         here = [name for name in found if _words(name) in words or name in block]
         graph.add_edges_from((first, second) for place, first in enumerate(here) for second in here[place + 1 :])
+    graph.add_edges_from((one, other) for one, other in _outline(text) if one in graph and other in graph)
+    if not keeps_orphans and graph.number_of_edges():
+        graph.remove_nodes_from(list(nx.isolates(graph)))
     return ConceptGraph(
         nodes=[found[name] for name in graph],
         edges=sorted((min(pair), max(pair)) for pair in graph.edges),
         window=window,
         orphans=sorted(nx.isolates(graph)),
     )
+
+
+def _outline(text: str) -> list[tuple[str, str]]:
+    """Pairs of headings, one of which stands under the other."""
+    pairs: list[tuple[str, str]] = []
+    above: list[tuple[int, str]] = []
+    for match in filter(None, map(_HEADING.match, _FENCED.sub("", text).splitlines())):
+        level, name = len(match[1]), _heading_name(match[2])
+        above = [each for each in above if each[0] < level]
+        pairs += [(above[-1][1], name)] if above and above[-1][1] != name else []
+        above.append((level, name))
+    return pairs
+
+
+def _heading_name(heading: str) -> str:
+    """What it is called as a concept: without its number, links and emphasis."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"^[\d.]+ +", "", heading))
+    return " ".join(text.split()).strip("*_# ")
 
 
 def _words(text: str) -> str:
@@ -104,8 +130,9 @@ def _candidates(text: str, least_mentions: int) -> dict[str, Concept]:
         elif name:
             found[name] = Concept(name, kind, mentions)
 
-    for heading in (match[2] for match in map(_HEADING.match, plain.splitlines()) if match):
-        add(re.sub(r"^[\d.]+ +", "", heading), "heading")
+    headings = sorted((match for match in map(_HEADING.match, plain.splitlines()) if match), key=lambda match: len(match[1]))
+    for match in headings[:MOST_HEADINGS]:
+        add(_heading_name(match[2]), "heading")
     for words, short in _ABBREVIATION.findall(prose):
         add(short, "abbreviation", len(re.findall(rf"\b{re.escape(short)}\b", prose)))
         add(" ".join(_long_form(words.split(), short)), "definition")

@@ -34,7 +34,12 @@ MODULES = {"pdf": ("pypdf",), "html": ("bs4", "markdownify")}
 _TABLE_RULE = re.compile(r"^\s*\|?\s*:?-{3,}:?\s*(\|\s*:?-{3,}:?\s*)+\|?\s*$", re.MULTILINE)
 _HEADING = re.compile(r"^(#{1,6}) +(\S.*?) *#*$", re.MULTILINE)
 _NUMBERED = re.compile(r"^(\d+(?:\.\d+)*)\.? +([A-Z]\S.*)$")
-_COLUMNS = re.compile(r" {3,}")
+_CELL = re.compile(r"\S+(?: {1,2}\S+)*")
+_BULLETS = ("•", "·", "▪", "‣", "◦", "●")
+_ITEM = re.compile(rf"([*+–-]|[{''.join(_BULLETS)}]|\(?\d{{1,2}}[.)]) +(\S)")
+_LEADERS = re.compile(r" *(?:\. *){6,}")
+_LEAST_LINES_OF_COLUMNS, _LEAST_WIDTH_OF_COLUMNS = 12, 22
+_FENCE = re.compile(r"(```|~~~)")
 _FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 
 
@@ -78,11 +83,11 @@ def look_at(path: Path) -> Facts:
     if kind == "pdf":
         reader = _pdf(path)
         title = str((reader.metadata.title if reader.metadata else None) or "").strip()
-        tables = sum(len(list(_tables(_page_text(page, "layout").splitlines()))) for page in reader.pages)
+        tables = sum(_count_tables(_page_text(page, "layout").splitlines()) for page in reader.pages)
         return Facts(kind, title, len(reader.pages), size, tables)
     if kind == "html":
         soup = _soup(path)
-        tables = sum(1 for table in _content(soup).find_all("table") if len(table.find_all("tr")) > 1)
+        tables = sum(1 for table in _content(soup).find_all("table") if _holds_data(table))
         return Facts(kind, soup.title.get_text(" ", strip=True) if soup.title else "", 1, size, tables)
     text = _decoded(path)
     tables = len(_TABLE_RULE.findall(_FENCED.sub("", text))) if kind == "markdown" else 0
@@ -95,7 +100,23 @@ def convert(path: Path, strategy: str) -> Markdown:
     Raises: `Unreadable` for an encrypted or damaged file, OSError for one that is not there.
     """
     text = tidied(_CONVERTERS[strategy](path))
-    return described(text, strategy)
+    return described(without_gaps(text), strategy)
+
+
+def without_gaps(text: str) -> str:
+    """Headings at the level they really stand at: writers leave levels out for the looks of it."""
+    lines, above, fence = text.split("\n"), list[int](), ""
+    for number, line in enumerate(lines):
+        mark = _FENCE.match(line)
+        if mark and (not fence or line.startswith(fence)):
+            fence = "" if fence else mark[1]
+        heading = _HEADING.match(line) if not fence else None
+        if heading is None:
+            continue
+        level = len(heading[1])
+        above = [*(each for each in above if each < level), level]
+        lines[number] = "#" * len(above) + line[level:]
+    return "\n".join(lines)
 
 
 def described(text: str, strategy: str) -> Markdown:
@@ -158,12 +179,13 @@ def _layout_pdf(path: Path) -> str:
     """Everything in its place on the page, so that columns are columns; headings by the size of their letters."""
     reader = _pdf(path)
     levels = {line.lstrip("# "): line for lines in _sized_pages(reader) for line in lines if line.startswith("#")}
-    pages = _without_furniture([_page_text(page, "layout").splitlines() for page in reader.pages])
-    return "\n\n".join(_with_tables([levels.get(" ".join(line.split()), line) for line in lines]) for lines in pages)
+    pages = _without_furniture([_in_one_column(_page_text(page, "layout").splitlines()) for page in reader.pages])
+    marked = ([levels.get(" ".join(line.split()), line) for line in lines] for lines in pages)
+    return "\n\n".join(_with_tables(_with_whole_headings(lines)) for lines in marked)
 
 
 def _sized_pdf(path: Path) -> str:
-    return "\n\n".join(_prose(lines) for lines in _without_furniture(_sized_pages(_pdf(path))))
+    return "\n\n".join(_prose(_with_whole_headings(lines)) for lines in _without_furniture(_sized_pages(_pdf(path))))
 
 
 def _sized_pages(reader: Any) -> list[list[str]]:
@@ -201,7 +223,21 @@ def _lines_with_size(parts: list[tuple[str, float]]) -> list[tuple[str, float]]:
 
 
 def _sized_line(text: str, size: float, larger: list[float]) -> str:
-    return f"{'#' * (larger.index(size) + 1)} {text}" if text and size in larger and len(text) < 120 else text
+    is_heading = text and size in larger and len(text) < 120 and not _LEADERS.search(text)
+    return f"{'#' * (larger.index(size) + 1)} {text}" if is_heading else text
+
+
+def _with_whole_headings(lines: list[str]) -> list[str]:
+    """Headings that were too long for their line, made whole."""
+    whole: list[str] = []
+    for line in lines:
+        mark, _, rest = line.partition(" ")
+        goes_on = mark.startswith("#") and bool(whole) and whole[-1].startswith(f"{mark} ") and len(whole[-1]) > 25
+        if goes_on and not _NUMBERED.match(rest):
+            whole[-1] += f" {rest}"
+        else:
+            whole.append(line)
+    return whole
 
 
 def _without_furniture(pages: list[list[str]]) -> list[list[str]]:
@@ -222,11 +258,15 @@ def _prose(lines: list[str]) -> str:
     """Lines joined to paragraphs, words divided at the end of a line made whole, lines that look like headings marked."""
     paragraphs: list[str] = []
     current = ""
-    for line in [*(" ".join(line.split()) for line in lines), ""]:
-        heading = line if line.startswith("#") else _as_heading(line) if not current else ""
-        if heading or not line:
+    plain = [*(" ".join(line.split()) for line in lines), ""]
+    for line, following in zip(plain, [*plain[1:], ""], strict=True):
+        heading = line if line.startswith("#") else _as_heading(line, following) if not current else ""
+        if heading or not line or _ITEM.match(line):
             paragraphs += [current] if current else []
             paragraphs += [heading] if heading else []
+            current = "" if heading else _ITEM.sub(r"- \2", line) if line[:1] in _BULLETS else line
+        elif _LEADERS.search(line):
+            paragraphs += [current, _LEADERS.sub(" … ", f"- {line}")] if current else [_LEADERS.sub(" … ", f"- {line}")]
             current = ""
         elif current.endswith("-") and line[:1].islower():
             current = current[:-1] + line
@@ -238,10 +278,11 @@ def _prose(lines: list[str]) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _as_heading(line: str) -> str:
-    """The line as a heading when it is numbered like one; else nothing."""
+def _as_heading(line: str, following: str) -> str:
+    """The line as a heading when it is numbered like one, and no sentence that goes on; else nothing."""
     numbered = _NUMBERED.match(line)
-    if numbered and len(line) < 80 and not line.endswith((".", ",", ";", ":")):
+    goes_on = following[:1].islower() or (len(line) > 55 and following != "")
+    if numbered and len(line) < 80 and not goes_on and not _LEADERS.search(line) and not line.endswith((".", ",", ";", ":")):
         return f"{'#' * min(6, numbered[1].count('.') + 1)} {line}"
     return ""
 
@@ -256,17 +297,51 @@ def _with_tables(lines: list[str]) -> str:
     return "\n\n".join(part for part in [*parts, _prose(lines[place:])] if part)
 
 
+_Cells = list[tuple[int, int, str]]
+"""Of a line that stands in columns: where each cell begins and ends, and what is in it."""
+
+
+def _cells(line: str) -> _Cells:
+    found = [(match.start(), match.end(), match[0]) for match in _CELL.finditer(line)]
+    return [] if _LEADERS.search(line) else found  # a table of contents is a list
+
+
 def _tables(lines: list[str]) -> Iterator[tuple[int, list[list[str]]]]:
-    """Where a table begins, and its rows: two or more lines with the same number of columns, right below each other."""
-    rows: list[list[str]] = []
+    """Where a table begins, and its rows: two or more lines right below each other whose columns stand below each other."""
+    rows: list[_Cells] = []
     for number, line in enumerate([*lines, ""]):
-        cells = _COLUMNS.split(line.strip())
-        if len(cells) > 1 and (not rows or len(cells) == len(rows[0])):
+        cells = _cells(line)
+        if len(cells) > 1 and (not rows or _are_aligned(cells, rows[-1])):
             rows.append(cells)
             continue
         if len(rows) > 1:
-            yield number - len(rows), rows
+            yield number - len(rows), [[text for _, _, text in row] for row in rows]
         rows = [cells] if len(cells) > 1 else []
+
+
+def _are_aligned(cells: _Cells, above: _Cells) -> bool:
+    """Whether each cell begins or ends where the one above it does."""
+    pairs = zip(cells, above, strict=False)
+    return len(cells) == len(above) and all(abs(one[0] - other[0]) <= 2 or abs(one[1] - other[1]) <= 2 for one, other in pairs)
+
+
+def _count_tables(lines: list[str]) -> int:
+    """Tables that a good conversion keeps: of three rows or more, so that what only looks like one is not asked for."""
+    return sum(1 for _, rows in _tables(_in_one_column(lines)) if len(rows) > 2)
+
+
+def _in_one_column(lines: list[str]) -> list[str]:
+    """A page set in two columns of prose, as its left column and then its right one; any other page as it is."""
+    filled = [line for line in lines if line.strip()]
+    pairs = [cells for cells in map(_cells, filled) if len(cells) == 2]
+    if len(pairs) < _LEAST_LINES_OF_COLUMNS:
+        return lines
+    gutter, count = Counter(cells[1][0] for cells in pairs).most_common(1)[0]
+    right = [cells[1][2] for cells in pairs if abs(cells[1][0] - gutter) <= 1]
+    is_prose = sum(map(len, right)) / len(right) > _LEAST_WIDTH_OF_COLUMNS
+    if count < len(filled) * 0.3 or not is_prose or any(line[:gutter].strip() and line[gutter - 2 : gutter].strip() for line in filled):
+        return lines
+    return [line[: gutter - 1].rstrip() for line in lines] + [""] + [line[gutter - 1 :].strip() for line in lines]
 
 
 def _as_table(rows: list[list[str]]) -> str:
@@ -306,10 +381,20 @@ def _whole(path: Path) -> str:
 def _markdown_of(element: Any) -> str:
     from markdownify import MarkdownConverter
 
+    for table in [table for table in element.find_all("table") if not _holds_data(table)]:
+        for tag in [table, *(tag for tag in table.find_all(["tbody", "thead", "tr", "td", "th"]) if tag.find_parent("table") is table)]:
+            tag.name = "div"
+            tag.attrs = {}
     try:
         return str(MarkdownConverter(heading_style="ATX", bullets="-", strip=["img"]).convert_soup(element))
     except RecursionError as error:
         raise Unreadable("the page is nested too deeply to be read") from error
+
+
+def _holds_data(table: Any) -> bool:
+    """Whether it is a table, and not a way to place things on the page: two rows of two cells at least, and no table inside."""
+    rows = [row.find_all(["td", "th"]) for row in table.find_all("tr")]
+    return not table.find("table") and sum(1 for cells in rows if sum(1 for cell in cells if cell.get_text(strip=True)) > 1) > 1
 
 
 def _decoded(path: Path) -> str:

@@ -207,7 +207,8 @@ def text(item: Document, inspect: Facts, markdown: Markdown, model: Markdown | N
 def graph(text: Page, ctx: StageContext) -> ConceptGraph:
     """The concepts of the document and how they hang together; each attempt looks less strictly."""
     guidance = ctx.feedback.guidance if ctx.feedback and isinstance(ctx.feedback.guidance, dict) else {}
-    return concepts(text.text, window=guidance.get("window", "paragraph"), least_mentions=guidance.get("least_mentions", 2))
+    window, least, keeps_orphans = guidance.get("window", "paragraph"), guidance.get("least_mentions", 2), not guidance.get("drop_orphans")
+    return concepts(text.text, window=window, least_mentions=least, keeps_orphans=keeps_orphans)
 
 
 @graph.gate
@@ -224,7 +225,9 @@ def is_connected(output: ConceptGraph, ctx: StageContext) -> Verdict:
     failed = [f"{each.name}: {each.actual}" for each in criteria if not each.passed]
     if not failed:
         return Accepted()
-    return Rejected(Feedback("; ".join(failed), criteria, {"window": "section", "least_mentions": 1 if ctx.attempt > 1 else 2}))
+    is_last_way = ctx.attempt > 1
+    guidance = {"window": "section", "least_mentions": 1 if is_last_way else 2, "drop_orphans": is_last_way}
+    return Rejected(Feedback("; ".join(failed), criteria, guidance))
 
 
 @documents.stage

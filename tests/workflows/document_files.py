@@ -72,6 +72,14 @@ def plain_pdf(path: Path) -> Path:
     return write_pdf(path, [paragraph(WEAVING, 740)], "The loom")
 
 
+def two_column_pdf(path: Path) -> Path:
+    """Prose in two columns, as papers are set; the second begins beside the first line of the first, and its words come in between."""
+    left = [f"Left line {number} of a paper says a good deal" for number in range(1, 19)]
+    right = [f"and right line {number} goes on about the loom" for number in range(1, 19)]
+    rows = [(x, 780 - 14 * number, 10, (left, right)[x > 300][number]) for number in range(18) for x in (60, 330)]
+    return write_pdf(path, [rows], "A paper")
+
+
 def scanned_pdf(path: Path) -> Path:
     """Pages with nothing but a page number: what a scanner makes."""
     return write_pdf(path, [[(300, 40, 9, str(number))] for number in range(1, 5)])

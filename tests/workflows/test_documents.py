@@ -18,7 +18,7 @@ pytest.importorskip("pypdf")
 pytest.importorskip("markdownify")
 
 from tests.local_service import answering_json
-from tests.workflows.document_files import ARTICLE, paragraph, plain_pdf, report_pdf, scanned_pdf, write_pdf
+from tests.workflows.document_files import ARTICLE, paragraph, plain_pdf, report_pdf, scanned_pdf, two_column_pdf, write_pdf
 from treadle_tui.engine import (
     Approve,
     ApproveWithEdits,
@@ -104,6 +104,68 @@ async def test_a_page_keeps_its_article_and_loses_what_stands_around_it(inbox: P
     assert markdown.headings == ["# Treadles", "## Parts"]
     assert [word for word in ("Home", "Cookies", "alert", "p {}") if word in markdown.text] == []
     assert "Cookies" in convert(inbox / "page.html", "whole").text
+
+
+def test_two_columns_of_prose_are_no_table_and_are_read_one_after_the_other(inbox: Path) -> None:
+    path = two_column_pdf(inbox / "paper.pdf")
+
+    text = convert(path, "layout").text
+
+    assert look_at(path).tables == 0
+    assert "|" not in text
+    assert text.index("Left line 18") < text.index("right line 1 ")
+
+
+def test_a_table_that_only_places_things_on_the_page_is_no_table(inbox: Path) -> None:
+    data = "<table><tr><th>Part</th><th>Of</th></tr><tr><td>Pedal</td><td>oak</td></tr></table>"
+    (inbox / "old.html").write_text(f"<body><table><tr><td><b>Menu</b></td><td><h2>Looms</h2>{data}</td></tr></table></body>")
+
+    markdown = convert(inbox / "old.html", "article")
+
+    assert (look_at(inbox / "old.html").tables, markdown.tables) == (1, 1)
+    assert markdown.headings == ["# Looms"]
+    assert "| Pedal | oak |" in markdown.text
+
+
+def test_levels_that_the_writer_left_out_are_closed_up_and_code_is_left_alone(inbox: Path) -> None:
+    (inbox / "a.md").write_text("# A\n\n### B\n\n```\n##### no heading\n```\n\n### C\n\n## D\n\n#### E\n")
+
+    assert convert(inbox / "a.md", "as written").text == "# A\n\n## B\n\n```\n##### no heading\n```\n\n## C\n\n## D\n\n### E\n"
+
+
+def test_plain_text_keeps_its_lists_and_a_numbered_sentence_is_no_heading(inbox: Path) -> None:
+    lines = [
+        "Bring along:",
+        "• red yarn, which is",
+        "dyed",
+        "* blue yarn",
+        "",
+        "1 Weaving",
+        "",
+        "3. If you change the loom, say so",
+        "in writing.",
+    ]
+    (inbox / "a.txt").write_text("\n".join([*lines, "", "2.1 Looms . . . . . . . . . . . . 7"]))
+
+    paragraphs = convert(inbox / "a.txt", "prose").text.strip().split("\n\n")
+
+    assert paragraphs == [
+        "Bring along:",
+        "- red yarn, which is dyed",
+        "* blue yarn",
+        "# 1 Weaving",
+        "3. If you change the loom, say so in writing.",
+        "- 2.1 Looms … 7",
+    ]
+
+
+def test_a_heading_belongs_to_the_one_it_stands_under_and_what_hangs_in_the_air_is_left_out_at_last() -> None:
+    text = "# Loom\n\n## Pedal\n\n### Spring\n\n## [Frame](https://example.org)\n\nAlone: `warp`\n"
+
+    assert {("Loom", "Pedal"), ("Pedal", "Spring"), ("Frame", "Loom")} <= set(concepts(text).edges)
+    apart = "# Loom\n\n## Pedal\n\n## Frame\n\nIt is.\n\n# Other\n\n"
+    assert concepts(apart).orphans == ["Other"]
+    assert [node.name for node in concepts(apart, keeps_orphans=False).nodes] == ["Loom", "Pedal", "Frame"]
 
 
 async def test_what_a_person_edits_is_what_the_library_has(store: Any, inbox: Path) -> None:
