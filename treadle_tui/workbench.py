@@ -258,6 +258,7 @@ class Workbench:
             if self._page is None:
                 self.board.look_at(0, self._app.size.height)  # read what will be on the screen before there is a grid to say so
                 await self.board_screen.show_board(self.board)
+            self.board_screen.grid.clock = self.now
             listeners = Listeners(self._show_changes, self._show_totals, self._items_have_changed, self._reading_failed)
             since = None if self._page is None else self._page.seq
             self.feed = EventFeed(self._store, self.board, listeners, lambda: self._app.app_focus, since)

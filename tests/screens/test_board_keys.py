@@ -338,7 +338,7 @@ async def test_cancelling_asks_and_no_leaves_everything() -> None:
         await ui.press("X")
         await ui.shows(Confirm)
         await ui.seen("Cancel bad-1?", "What runs is interrupted")
-        await ui.press("enter")  # Cancel has the focus
+        await ui.press("enter")  # No has the focus
         await ui.shows(BoardScreen)
         await ui.press("X", "n")
         assert "⊘" not in ui.text
@@ -436,6 +436,6 @@ async def test_filtering_and_asking_work_at_every_size(size: tuple[int, int]) ->
         await ui.press("enter")
         await shown(ui, "bad-1", "bad-4")
         await ui.press("D")
-        await ui.seen("Delete bad-1?", "Cancel", "Yes")
+        await ui.seen("Delete bad-1?", "No", "Yes")
         await ui.press("escape", "escape")
         await shown(ui, *NAMES)

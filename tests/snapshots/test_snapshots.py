@@ -7,16 +7,22 @@ import difflib
 import pytest
 import textual
 
-from tests.snapshots.taking import PICTURE_SIZE, PICTURES, SCENES, SIZES, TEXTS, snapshots
+from tests.snapshots.scenes import SCENES
+from tests.snapshots.taking import PICTURE_SIZE, PICTURES, SIZES, TEXTS, snapshots
+from treadle_tui.key_contexts import screen_classes
 
 PINNED_TEXTUAL = "8.2.8"
 """Another version may draw a picture in other words."""
+NOT_PICTURED = {
+    "TooSmall": "stands only where there is no room for a picture; tests/acceptance/test_terminal_restored.py reads it",
+    **dict.fromkeys(("BoardLists", "Page", "WorkflowScreen"), "is what screens are derived from"),
+}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_every_screen_looks_as_it_did(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     if size == PICTURE_SIZE and textual.__version__ != PINNED_TEXTUAL:
-        pytest.skip(f"pictures are those of Textual {PINNED_TEXTUAL}")
+        pytest.skip(f"the pictures are those of Textual {PINNED_TEXTUAL}; {textual.__version__}, which is installed, may draw otherwise")
     monkeypatch.delenv("NO_COLOR", raising=False)
 
     taken = await snapshots(size)
@@ -27,6 +33,8 @@ async def test_every_screen_looks_as_it_did(size: tuple[int, int], monkeypatch: 
         if (difference := "\n".join(_difference(snapshot.path.read_text() if snapshot.path.exists() else "", snapshot.content)))
     ]
     assert not differences, "if this is meant: python -m tests.snapshots.renew\n" + "\n\n".join(differences)
+    every = {screen.__name__ for screen in screen_classes()}
+    assert every - {snapshot.screen for snapshot in taken} == set(NOT_PICTURED), "a screen without a scene"
 
 
 def test_every_file_belongs_to_a_scene_and_none_shows_a_traceback() -> None:

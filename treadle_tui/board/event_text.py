@@ -81,14 +81,23 @@ PLACE_CELLS, WORD_CELLS = 34, 17
 
 
 def event_spans(
-    event: ev.Event, now: datetime, *, is_relative: bool, place_cells: int = PLACE_CELLS, is_narrow: bool = False
+    event: ev.Event,
+    now: datetime,
+    *,
+    is_relative: bool,
+    place_cells: int = PLACE_CELLS,
+    is_narrow: bool = False,
+    of_item: bool = False,
 ) -> tuple[Span, ...]:
-    """One event on one line: time, place, sign and words, and what it says. Narrow lines have only the date of another day."""
+    """One event on one line: time, place, sign and words, and what it says. Narrow lines have only the date of another day.
+
+    `of_item`: among events of one item only, whose id need not be said in each.
+    """
     tone = tone_for(event)
     detail = detail_of(event)
     return (
         Span(f"{when(event.at, now, is_relative=is_relative, is_narrow=is_narrow)}  ", Tone.MUTED),
-        Span(fit(place_of(event), place_cells) + "  "),
+        Span(fit(place_of(event, of_item=of_item), place_cells) + "  "),
         Span(f"{sign_of(event)} {WORDS[type(event)]:<{WORD_CELLS}}", tone),
         Span(detail, Tone.FAILED if tone is Tone.FAILED else Tone.PLAIN),
     )
@@ -107,10 +116,11 @@ def when(at: datetime | None, now: datetime, *, is_relative: bool, is_narrow: bo
     return f"{words:>{cells}}"
 
 
-def place_of(event: ev.Event) -> str:
-    """Item, stage and subtask, as far as there are any; the workflow for what is about none."""
+def place_of(event: ev.Event, *, of_item: bool = False) -> str:
+    """Item, stage and subtask, as far as there are any; the workflow for what is about none. `of_item`: without the item."""
     stage, subtask = getattr(event, "stage", ""), getattr(event, "subtask", None)
-    parts = [getattr(event, "item_id", "") or event.workflow, stage, subtask]
+    parts = [] if of_item and stage else [getattr(event, "item_id", "") or event.workflow]
+    parts += [stage, subtask]
     attempt = getattr(event, "attempt", 0)
     return " › ".join(safe_line(part) for part in parts if part) + (f" #{attempt}" if attempt > 1 else "")
 

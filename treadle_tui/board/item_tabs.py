@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from treadle_tui.board.data_outline import data_nodes
-from treadle_tui.board.event_text import event_spans
+from treadle_tui.board.event_text import event_spans, place_of
 from treadle_tui.board.gantt import attempt_bar, stage_bar, time_span
 from treadle_tui.board.history_outline import DOT, Attempts, attempt_details, stage_node, subtasks_node
 from treadle_tui.board.outline import Node, Span, Tone
-from treadle_tui.board.safe_text import safe_line
+from treadle_tui.board.safe_text import safe_line, width_of
 from treadle_tui.board.time_text import clock_time, took
 from treadle_tui.engine.events import Event
 from treadle_tui.engine.states import StageStatus, StoredItem
@@ -114,9 +114,10 @@ def _attempts(history: ItemHistory, width: int) -> list[Node]:
 
 
 def _events(history: ItemHistory, width: int) -> list[Node]:
-    cells = 14 if width < _BAR_FROM else 26
+    longest = max((width_of(place_of(event, of_item=True)) for event in history.events), default=0)
+    cells = min(longest, max(14, width // 3))
     return [
-        Node(("event", str(event.seq)), spans=event_spans(event, history.read_at, is_relative=False, place_cells=cells))
+        Node(("event", str(event.seq)), spans=event_spans(event, history.read_at, is_relative=False, place_cells=cells, of_item=True))
         for event in reversed(history.events)
     ] or [_nothing("nothing is told of this item any more")]
 

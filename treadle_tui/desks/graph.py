@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from treadle_tui.board.graph_facts import GraphFacts, box_widths
@@ -30,8 +30,10 @@ Dependencies = Mapping[str, Sequence[str]]
 class GraphDesk:
     """Reads for the workflow that the board shows, and for single items."""
 
-    def __init__(self, workbench: Workbench) -> None:
+    def __init__(self, workbench: Workbench, show_on_item: Callable[[str], None] = lambda stage: None) -> None:
+        """`show_on_item`: puts the cursor of the item whose way is shown on a stage."""
         self._bench = workbench
+        self.show_on_item = show_on_item
         self._drawn: dict[str, tuple[Dependencies, GraphPicture, tuple[TreeLine, ...]]] = {}
 
     async def graph(self) -> GraphFacts:

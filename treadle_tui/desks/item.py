@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from treadle_tui.board.item_tabs import ItemHistory
@@ -94,15 +95,15 @@ class ItemDesk:
                 lambda engine: engine.drop_stage(item_id, stage, by), f"{safe_line(item_id)} › {safe_line(stage)} is dropped"
             )
 
-    def show_way(self, item_id: str, stage: str) -> None:
-        """Show its way through the workflow."""
-        self._bench.work(self._show_way(item_id, stage), "way")
+    def show_way(self, item_id: str, stage: str, go_to: Callable[[str], None]) -> None:
+        """Show its way through the workflow; `go_to` gets the stage that is chosen there."""
+        self._bench.work(self._show_way(item_id, stage, go_to), "way")
 
-    async def _show_way(self, item_id: str, stage: str) -> None:
+    async def _show_way(self, item_id: str, stage: str, go_to: Callable[[str], None]) -> None:
         from treadle_tui.desks.graph import GraphDesk
         from treadle_tui.screens.graph_screen import ItemGraph
 
-        desk = GraphDesk(self._bench)
+        desk = GraphDesk(self._bench, go_to)
         facts = await desk.way_of(item_id)
         if facts is None:
             self._bench.say(f"{safe_line(item_id)} is gone")

@@ -81,6 +81,7 @@ async def _waiting(engine: Engine) -> dict[str, MigrationPlan]:
 
 
 def _split(problem: str) -> tuple[str, str]:
-    """File and what is wrong: "/w/bad.py:12: SyntaxError" as the file's name and the whole sentence."""
-    place = problem.split(": ", 1)[0]
-    return place.rsplit("/", 1)[-1], problem
+    """File and what is wrong with it: "/w/bad.py:12: SyntaxError" as "bad.py:12" and "SyntaxError", with the folder behind it."""
+    place, _, words = problem.partition(": ")
+    folder, _, name = place.rpartition("/")
+    return name, f"{words} (in {folder})" if folder else words

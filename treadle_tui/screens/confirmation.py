@@ -67,12 +67,12 @@ class Confirm(Modal[bool]):
             if question.typed_count is not None:
                 yield Input(placeholder=f"type {question.typed_count} to go on", compact=True)
             with Horizontal():
-                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("No", id="cancel", compact=True)
                 yield Button("Yes", id="yes", compact=True, disabled=question.typed_count is not None)
             yield KeyBar(indent=1)
 
     def on_mount(self) -> None:
-        """Nothing happens by a key pressed too often: Cancel has the focus, or the number is asked for."""
+        """Nothing happens by a key pressed too often: No has the focus, or the number is asked for."""
         self.query_one(Input if self._question.typed_count is not None else "#cancel").focus()
 
     @property

@@ -49,7 +49,7 @@ class DashboardScreen(WorkflowScreen):
 
     TITLE = "Dashboard"
     BINDING_GROUP_TITLE = "Dashboard"
-    AUTO_FOCUS = "#states"
+    AUTO_FOCUS = ""  # what needs somebody comes first, and whether something does is known when it has been read
     READ_SECONDS = 1.0
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,6 +76,8 @@ class DashboardScreen(WorkflowScreen):
         self._desk = desk
         self._targets: dict[object, Target] = {}
         self._shown: DashboardFacts | None = None
+        self._width = 0
+        """Of the list of stages, as it was laid out last."""
 
     def compose_body(self) -> ComposeResult:
         """Pace, then the lists."""
@@ -121,13 +123,21 @@ class DashboardScreen(WorkflowScreen):
         self.query_one(SpanText).show(pace_lines(facts))
         self.set_class(bool(facts.notices), "-has-notices")
         self._fill("notices", notice_lines(facts))
-        width = self.query_one("#stages", PickList).size.width or self.size.width - 4
+        width = self.query_one("#stages", PickList).size.width
+        if width != self._width:  # before the first layout there is none, and bars in the end are as wide as that says
+            self._width = width
+            self.call_after_refresh(self._show, facts)
+        width = width or self.size.width - 4
         self._fill("states", state_lines(facts, width))
         self._fill("stages", stage_lines(facts, width))
         self._fill("reviews", review_lines(facts))
         self._fill("failures", failure_lines(facts))
         if self.focused is None:
-            self.query_one("#states", PickList).focus()
+            self.call_after_refresh(self._focus_first)
+
+    def _focus_first(self) -> None:
+        if self.is_there and self.focused is None:
+            self.query_one("#notices" if self.has_class("-has-notices") else "#states", PickList).focus()
 
     def _fill(self, name: str, lines: Sequence[Line]) -> None:
         for line in lines:

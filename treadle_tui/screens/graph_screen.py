@@ -40,6 +40,10 @@ class GraphReads(WorkflowChoice, Protocol):
         """Show the items of a stage."""
         ...
 
+    def show_on_item(self, stage: str) -> None:
+        """Put the cursor of the item whose way it is on a stage."""
+        ...
+
     def hold(self, stage: str, condition: str | None) -> None:
         """Start this stage no more, for all items or those with a condition."""
         ...
@@ -138,6 +142,16 @@ class GraphScreen(WorkflowScreen):
         self.app.push_screen(HoldCondition(stage, facts.holds.get(stage) or ""), hold)
 
 
+class WayView(GraphView):
+    """The picture of one item's way; what is chosen is shown on the item."""
+
+    BINDING_GROUP_TITLE = "Way of an item"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "Stage", id="way.open", key_display="enter", tooltip="Back to the item, at the stage under the cursor"),
+    ]
+
+
 class ItemGraph(Page):
     """The way of one item through its workflow."""
 
@@ -152,7 +166,7 @@ class ItemGraph(Page):
         layout: vertical;
         background: $background;
         & > TitleLine { margin: 0 1 1 1; }
-        & > GraphView { margin: 0 1; }
+        & > WayView { margin: 0 1; }
         & > #about { margin: 0 2; }
     }
     """
@@ -169,13 +183,13 @@ class ItemGraph(Page):
     def compose(self) -> ComposeResult:
         """Title, picture, the stage under the cursor."""
         yield TitleLine(self.item_id, f"its way through {self._facts.workflow}")
-        yield GraphView()
+        yield WayView()
         yield SpanText(id="about")
         yield KeyBar()
 
     def on_mount(self) -> None:
         """The stage it was opened at is under the cursor."""
-        view = self.query_one(GraphView)
+        view = self.query_one(WayView)
         view.show(self._facts)
         view.focus()
         self.call_after_refresh(view.go_to, self._stage)
@@ -188,17 +202,18 @@ class ItemGraph(Page):
     async def _read(self) -> None:
         facts = await self._desk.way_of(self.item_id)
         if facts is not None and self.is_attached:
-            self.query_one(GraphView).show(facts)
+            self.query_one(WayView).show(facts)
             self._tell_about()
 
     @on(GraphView.Moved)
     def _tell_about(self) -> None:
-        view = self.query_one(GraphView)
+        view = self.query_one(WayView)
         if view.facts is not None:
             self.query_one("#about", SpanText).show([view.facts.about(view.stage)])
 
     @on(GraphView.Opened)
     def _opened(self, event: GraphView.Opened) -> None:
+        self._desk.show_on_item(event.stage)
         self.dismiss()
 
     def action_leave(self) -> None:

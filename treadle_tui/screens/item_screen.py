@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import ClassVar, Protocol
 
@@ -46,8 +47,8 @@ class ItemReads(Protocol):
         """Ask, and let go of a stage that its workflow has no longer."""
         ...
 
-    def show_way(self, item_id: str, stage: str) -> None:
-        """Show its way through the workflow."""
+    def show_way(self, item_id: str, stage: str, go_to: Callable[[str], None]) -> None:
+        """Show its way through the workflow; `go_to` gets the stage that is chosen there."""
         ...
 
     def copy(self, text: str, what: str) -> None:
@@ -279,7 +280,13 @@ class ItemScreen(Page):
 
     def action_way(self) -> None:
         """Its way through the workflow."""
-        self._desk.show_way(self.item_id, self._stage_at_cursor() or self._stage)
+        self._desk.show_way(self.item_id, self._stage_at_cursor() or self._stage, self.go_to_stage)
+
+    def go_to_stage(self, stage: str) -> None:
+        """Put the cursor on a stage."""
+        self._show_tab("Stages")
+        self.query_one(OutlineView).go_to(("stage", stage))
+        self._tell_why()
 
     def action_copy_id(self) -> None:
         """Copy the id."""

@@ -111,7 +111,9 @@ class PastScreen(Page):
         yield TitleLine("", "")
         yield SpanText(id="event")
         yield SpanText(id="scrub")
-        yield BoardGrid(self.board)
+        grid = BoardGrid(self.board)
+        grid.clock = lambda: self._event.at or self._desk.now()
+        yield grid
         yield KeyBar()
 
     def on_mount(self) -> None:

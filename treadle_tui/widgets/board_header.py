@@ -12,7 +12,7 @@ from textual.timer import Timer
 from treadle_tui.board.header_facts import HeaderFacts
 from treadle_tui.board.safe_text import safe_line, shorten_middle, width_of
 from treadle_tui.board.standing import Phase, Standing
-from treadle_tui.widgets.key_bar import key_of, keys_of
+from treadle_tui.widgets.key_bar import key_of, keys_everywhere
 from treadle_tui.widgets.part_styles import PartStyles
 from treadle_tui.widgets.plain_text import MESSAGE_SECONDS
 from treadle_tui.widgets.span_line import Piece, line_of, pieces_width
@@ -171,7 +171,7 @@ class BoardHeader(PartStyles):
         """The main screens with their keys, or only the keys of the others, or the one in front, as room allows when so much is kept."""
         if len(self.facts.screens) < 2:
             return []
-        key_by_id = keys_of(self.screen)
+        key_by_id = keys_everywhere(self.app)  # also while it is typed into a field: this line does not change with every focus
         pieces: list[Piece] = [(_GAP, Style.null())]
         for id, title in self.facts.screens:
             pieces.append((f"{key_by_id.get(f'app.{id}', '')} {title}", self.part("screen" if title == self._title else "quiet")))

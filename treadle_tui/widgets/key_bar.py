@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from rich.style import Style
 from textual import events
+from textual.app import App
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -29,6 +30,13 @@ def keys_of(screen: Screen[Any]) -> dict[str, str]:
 def key_of(screen: Screen[Any], id: str) -> str:
     """The key of an action on a screen, as it is shown; empty when it is not offered there."""
     return keys_of(screen).get(id, "")
+
+
+def keys_everywhere(app: App[Any]) -> dict[str, str]:
+    """By action id the keys that work everywhere, as they are shown, also those a field takes at the moment."""
+    bindings = app._bindings.copy()
+    bindings.apply_keymap(app._keymap)
+    return {binding.id: app.get_key_display(binding) for _, binding in bindings if binding.id}
 
 
 class _Hint(NamedTuple):
