@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.screens.driving import Found
 from treadle_tui.board.standing import Phase
-from treadle_tui.cli.loader import LoadedWorkflows, Problem
+from treadle_tui.cli.loader import LoadedWorkflows
+from treadle_tui.cli.workflow_file import Problem
 from treadle_tui.demo.showing import DemoWorkflows
 from treadle_tui.engine import Approve, Engine, MemoryStateStore, NeedsReview, StoreError, Workflow
 from treadle_tui.engine.desk import Desk, NewDecision

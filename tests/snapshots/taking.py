@@ -29,6 +29,8 @@ DEADLINE_SECONDS = 30.0
 _STILL_LOOKS, _FEW_LOOKS = 4, 1
 """A screen that looked the same so many times in a row stands still; between two keys fewer will do."""
 _TURNING = re.compile("[◐◓◑◒]")
+_CRISP = 'shape-rendering="crispEdges"'
+_GROUND = re.compile(rf'<rect fill="([^"]+)" x="([^"]+)" y="([^"]+)" width="([^"]+)" height="([^"]+)" {_CRISP}/>')
 _PICTURE_ID = re.compile(r"terminal-\d+")
 
 
@@ -116,5 +118,23 @@ def _snapshot(app: TreadleApp, scene: Scene, size: tuple[int, int]) -> Snapshot:
     name = f"{scene.name}-{size[0]}x{size[1]}"
     if size == PICTURE_SIZE:
         picture = _PICTURE_ID.sub("terminal", app.export_screenshot(title="treadle"))
-        return Snapshot(PICTURES / f"{name}.svg", _TURNING.sub("◐", picture), type(app.screen).__name__)
+        return Snapshot(PICTURES / f"{name}.svg", _TURNING.sub("◐", _with_whole_grounds(picture)), type(app.screen).__name__)
     return Snapshot(TEXTS / f"{name}.txt", _TURNING.sub("◐", screen_text(app)) + "\n", type(app.screen).__name__)
+
+
+def _with_whole_grounds(picture: str) -> str:
+    """The picture with one ground where several of a colour stand side by side: in how many parts a line was drawn cannot be seen."""
+
+    def joined(line: re.Match[str]) -> str:
+        found: list[tuple[str, float, str, float, str]] = []
+        for fill, x, y, width, height in _GROUND.findall(line[0]):
+            if found and (found[-1][0], found[-1][2]) == (fill, y) and abs(found[-1][1] + found[-1][3] - float(x)) < 0.01:
+                found[-1] = (*found[-1][:3], found[-1][3] + float(width), height)
+            else:
+                found.append((fill, float(x), y, float(width), height))
+        rects = (
+            f'<rect fill="{fill}" x="{x:g}" y="{y}" width="{width:g}" height="{height}" {_CRISP}/>' for fill, x, y, width, height in found
+        )
+        return "".join(rects)
+
+    return re.sub(rf"(?:{_GROUND.pattern})+", joined, picture)

@@ -36,7 +36,7 @@ def keys_everywhere(app: App[Any]) -> dict[str, str]:
     """By action id the keys that work everywhere, as they are shown, also those a field takes at the moment."""
     bindings = app._bindings.copy()
     bindings.apply_keymap(app._keymap)
-    return {binding.id: app.get_key_display(binding) for _, binding in bindings if binding.id}
+    return {binding.id: app.get_key_display(binding) for _, binding in reversed(list(bindings)) if binding.id}
 
 
 class _Hint(NamedTuple):
