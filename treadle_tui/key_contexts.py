@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from textual.app import App
+from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
@@ -29,8 +30,9 @@ def actions_by_title(app: type[App[int]]) -> dict[str, list[Action]]:
     """Every action once, under the title of the part of the program it belongs to; those that work everywhere first."""
     titled: dict[str, dict[str, Action]] = {}
     for kind in (app, *sorted(_classes(treadle_tui.screens, treadle_tui.widgets), key=lambda kind: kind.__module__)):
+        own = {binding.id for binding in kind.__dict__.get("BINDINGS", ()) if isinstance(binding, Binding)}
         for action in actions_of(kind):
-            if not any(action.id in seen for seen in titled.values()):
+            if action.id in own and not any(action.id in seen for seen in titled.values()):
                 titled.setdefault(kind.BINDING_GROUP_TITLE or kind.__name__, {})[action.id] = action
     first, *rest = titled
     return {title: list(titled[title].values()) for title in [first, *sorted(rest)]}
@@ -60,7 +62,8 @@ def _parts(screen: type[Screen[object]]) -> Iterator[type[Widget]]:
     for kind in _classes(treadle_tui.widgets, treadle_tui.screens):
         if issubclass(kind, Widget) and not issubclass(kind, Screen):
             ids = {_prefix(action) for action in actions_of(kind)}
-            if ids and (kind in named or ids & prefixes):
+            is_of_another_screen = kind not in named and bool(named & set(kind.__mro__))
+            if ids and (kind in named or (ids & prefixes and not is_of_another_screen)):
                 yield kind
 
 

@@ -10,9 +10,10 @@ from tests.screens.papers import WAITING, Paper, papers
 from treadle_tui.engine import Engine, MemoryStateStore, RetryBudget, Workflow
 from treadle_tui.screens.board_screen import BoardScreen
 from treadle_tui.screens.confirmation import Confirm
-from treadle_tui.screens.graph_screen import GraphScreen, ItemGraph
+from treadle_tui.screens.graph_screen import GraphScreen
 from treadle_tui.screens.item_screen import ItemScreen
 from treadle_tui.screens.review_modal import ReviewModal
+from treadle_tui.screens.way_screen import ItemGraph
 from treadle_tui.widgets.outline_view import OutlineView
 
 

@@ -101,7 +101,7 @@ class ItemDesk:
 
     async def _show_way(self, item_id: str, stage: str, go_to: Callable[[str], None]) -> None:
         from treadle_tui.desks.graph import GraphDesk
-        from treadle_tui.screens.graph_screen import ItemGraph
+        from treadle_tui.screens.way_screen import ItemGraph
 
         desk = GraphDesk(self._bench, go_to)
         facts = await desk.way_of(item_id)
