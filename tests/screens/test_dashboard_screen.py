@@ -241,11 +241,11 @@ async def test_a_plan_that_is_out_of_date_is_shown_again() -> None:
 async def test_a_file_that_could_not_be_loaded_is_a_row_and_a_screen() -> None:
     async with running(papers(), problems=[Problem("/w/bad.py", 12, "SyntaxError: invalid syntax")], size=(120, 40)) as ui:
         await dashboard(ui)
-        await ui.seen("! bad.py:12  /w/bad.py:12: SyntaxError: invalid syntax")
+        await ui.seen("! bad.py:12  SyntaxError: invalid syntax (in /w)")
         await focus(ui, "notices")
         await ui.press("enter")
         await ui.shows(ProblemScreen)
-        await ui.seen("not loaded", "/w/bad.py:12: SyntaxError: invalid syntax", "Mend the file")
+        await ui.seen("bad.py:12", "not loaded", "SyntaxError: invalid syntax (in /w)", "Mend the file")
         await ui.press("escape")
         await ui.shows(DashboardScreen)
 
