@@ -587,3 +587,27 @@ async def test_no_event_says_more_than_the_failure(tmp_path: Path):
         failures = await told(engine.store, StageFailed)
 
     assert [failure.error for failure in failures] == ["FileNotFoundError: [Errno 2] No such file or directory: '/nowhere'"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts this process's files where Linux lists them")
+async def test_a_process_there_is_no_room_for_waits_until_another_has_ended():
+    """With room for two at once, and five that want to begin, nothing has failed."""
+    import resource
+
+    items = [{"id": f"{number}", "do": "chatter", "with": 1} for number in range(5)]
+    async with working(isolated.work, *items) as engine:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        highest = max(int(each) for each in os.listdir("/proc/self/fd"))
+        gaps = [os.open(os.devnull, os.O_RDONLY)]
+        while gaps[-1] < highest:
+            gaps.append(os.open(os.devnull, os.O_RDONLY))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (gaps[-1] + 13, before[1]))
+        try:
+            await engine.run_until_idle()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            for each in gaps:
+                os.close(each)
+        attempts = [await engine.store.get_attempts(item["id"], "do") for item in items]
+
+    assert [[each.outcome for each in of_item] for of_item in attempts] == [["completed"]] * 5

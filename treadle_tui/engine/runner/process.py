@@ -8,6 +8,7 @@ then told by SIGTERM, then ended by SIGKILL, each time together with everything 
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import os
 import signal
@@ -62,6 +63,10 @@ _START = (
 variable that a user's own programs would inherit decides what is imported."""
 
 _endings: set[asyncio.Task[None]] = set()
+_alive: set[asyncio.Future[None]] = set()
+"""What tells that a child is over, for every child that is not."""
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+"""The system has room for one more process once another has ended: its limit is no failure of the stage."""
 
 
 async def run_in_process(call: StageCall) -> StageOutcome:
@@ -146,7 +151,7 @@ class _Child(asyncio.SubprocessProtocol):
         self._call = call
         self._loop = loop
         self._exited = loop.create_future()
-        self._closed = loop.create_future()
+        self._closed: asyncio.Future[None] = loop.create_future()
         self._open_pipes = {1, 2}
         self._messages = Lines(self._take)
         self._output = PrintedOutput(call.ctx.log)
@@ -164,10 +169,32 @@ class _Child(asyncio.SubprocessProtocol):
         environment = {**os.environ, _PATH: os.pathsep.join(sys.path)}
         command = [sys.executable, *flags, "-c", _START]
         try:
-            await self._loop.subprocess_exec(lambda: self, *command, env=environment, **_start_options())
+            while not await self._has_begun(command, environment):
+                pass
         except OSError as error:
             raise StageExecutionError(self._call.definition.name, f"no process could be started: {error}") from error
         self._write(request)
+
+    async def _has_begun(self, command: list[str], environment: dict[str, str]) -> bool:
+        """Start the process; False once there may be room for it, when another has ended. Raises OSError when there never will be."""
+        others = {each for each in _alive if each.get_loop() is self._loop}
+        ended: asyncio.Future[None] = self._loop.create_future()
+        _alive.add(ended)
+
+        def is_over(*_: Any) -> None:
+            _alive.discard(ended)
+            _resolve(ended)
+
+        try:
+            await self._loop.subprocess_exec(lambda: self, *command, env=environment, **_start_options())
+        except BaseException as error:
+            is_over()
+            if not (isinstance(error, OSError) and error.errno in _NO_ROOM and others):
+                raise
+            await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+            return False
+        self._closed.add_done_callback(is_over)
+        return True
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
