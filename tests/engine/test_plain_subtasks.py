@@ -228,6 +228,18 @@ async def test_claims_keep_to_the_rooms_of_stages_and_tags(played):
     assert [(claim.item_id, claim.subtask) for claim in more] == [("i0", "y"), ("i1", "y"), ("i0", "z")]
 
 
+@pytest.mark.parametrize("taken", ["y", "w"])
+async def test_subtasks_with_one_missing_among_them_are_claimed_without_it(played, taken):
+    await fanned_out(played, 2)
+    by_hand = await played.store.claim_one(played.worker, "i0", "split", taken, played.now)
+    assert by_hand.subtask == taken
+
+    await played.claim(9)
+
+    assert [claim.subtask for claim in played.held] == [name for name, _ in NAMES if name != taken]
+    assert await played.store.leases_of(played.worker) == {(claim.key, 1) for claim in [by_hand, *played.held]}
+
+
 # --- what it costs ------------------------------------------------------------------------------------------------------------
 
 

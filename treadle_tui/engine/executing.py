@@ -36,7 +36,7 @@ PROCESS_END_SECONDS = 8.0
 """How long an attempt in a process of its own is waited for once its time is up: until after SIGKILL."""
 
 _HAND_BACK = Result(move=Move.HAND_BACK)
-_STAGE = Work.STAGE  # looked up once: a member of an `Enum` is found slowly
+_STAGE, _REDUCE = Work.STAGE, Work.REDUCE  # looked up once: a member of an `Enum` is found slowly
 
 
 class Taken(Record, frozen=True):
@@ -67,6 +67,7 @@ class Executor:
         """Work of stages whose completed attempts nobody judges or reviews, and that has no time limit."""
         self._direct: dict[int, DirectCall | None] = {}
         """How to call the stages of which nothing but a call is wanted."""
+        self._direct_to_subtasks: dict[int, DirectCall | None] = {}
 
     def take_up(self, taken: Iterable[Taken]) -> None:
         """Know these workflows as well, or anew."""
@@ -81,12 +82,16 @@ class Executor:
     def _take_up_direct(self, taken: Taken) -> None:
         numbers = {name: number for number, name in taken.names.items()}
         for number, definition in taken.definitions.items():
-            self._direct[number] = direct_call(definition, taken.workflow.item_type, numbers)
+            for work, directly in ((Work.STAGE, self._direct), (Work.SUBTASK, self._direct_to_subtasks)):
+                directly[number] = direct_call(definition, work, taken.workflow.item_type, numbers)
 
     def run(self, attempt: RunningAttempt) -> Coroutine[Any, Any, Result]:
         """How the attempt ended; nothing a user's code does gets past here."""
         claim = attempt.claim
-        direct = self._direct.get(claim.stage) if claim.work is _STAGE else None
+        work = claim.work
+        direct = None
+        if work is not _REDUCE:
+            direct = (self._direct if work is _STAGE else self._direct_to_subtasks).get(claim.stage)
         return self._run(attempt) if direct is None else self._run_directly(attempt, direct)
 
     async def _run(self, attempt: RunningAttempt) -> Result:
@@ -99,12 +104,12 @@ class Executor:
             return _HAND_BACK
 
     async def _run_directly(self, attempt: RunningAttempt, direct: DirectCall) -> Result:
-        """As `_run`, for the ordinary attempt of a stage that is an async function and no more."""
+        """As `_run`, for the ordinary attempt of a stage, or subtask, that is an async function and no more."""
         claim = attempt.claim
         ctx: StageContext | None = None
         item = None
         try:
-            arguments = direct.upstream(claim)
+            arguments = direct.told(claim)
             if direct.takes_context:
                 arguments["ctx"] = ctx = self._context(attempt, self.taken[claim.workflow], direct.definition)
         except Exception:

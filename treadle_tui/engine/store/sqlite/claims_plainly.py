@@ -46,6 +46,8 @@ _START = (
     f"UPDATE treadle_tasks AS t {_BEGIN.format(at='v.column4', worker='v.column5')}"
     " FROM (VALUES {rows}) v WHERE t.item = v.column1 AND t.stage = v.column2 AND t.sub = v.column3"
 )
+_START_RUN = f"UPDATE treadle_tasks {_BEGIN.format(at='?4', worker='?5')} WHERE item = ?1 AND stage = ?2 AND sub BETWEEN ?3 AND ?6"
+"""For subtasks of one stage that follow each other: half of what it takes to find each by itself."""
 _GO_ON = (
     "UPDATE treadle_tasks SET ready = 0, version = version + 1, fence = fence + 1, worker = ?4 WHERE item = ?1 AND stage = ?2 AND sub = ?3"
 )
@@ -185,8 +187,7 @@ def take(unit: SqliteUnit, worker: int, waiting: Sequence[Waiting]) -> list[Clai
     upstream = _upstream(unit, {each.key[:2] for each in waiting})
     unit.note_written()
     now, seq, tell = unit.now, unit.last_seq, unit.events.append
-    update_rows(unit.connection, _START, _START_ONE, [(*each.key, now, worker) for each in waiting if each.kind == _NEVER_BEGUN])
-    unit.connection.executemany(_GO_ON, [(*each.key, worker) for each in waiting if each.kind == _AT_ITS_END])
+    _write(unit, worker, waiting)
     claims = []
     item: Item | None = None
     for each in waiting:
@@ -203,6 +204,18 @@ def take(unit: SqliteUnit, worker: int, waiting: Sequence[Waiting]) -> list[Clai
         unit.count(stage, is_subtask, PENDING, -n)
         unit.count(stage, is_subtask, RUNNING, n)
     return claims
+
+
+def _write(unit: SqliteUnit, worker: int, waiting: Sequence[Waiting]) -> None:
+    fan_outs = {each.key[:2] for each in waiting}
+    subs = [each.sub for each in waiting]
+    first, last = min(subs), max(subs)
+    if first and len(fan_outs) == 1 and last - first == len(subs) - 1:
+        unit.connection.execute(_START_RUN, (*fan_outs.pop(), first, unit.now, worker, last))
+        return
+    begin = [(*each.key, unit.now, worker) for each in waiting if each.kind == _NEVER_BEGUN]
+    update_rows(unit.connection, _START, _START_ONE, begin)
+    unit.connection.executemany(_GO_ON, [(*each.key, worker) for each in waiting if each.kind == _AT_ITS_END])
 
 
 def _upstream(unit: SqliteUnit, stages: Collection[tuple[int, int]]) -> dict[tuple[int, int], Mapping[int, bytes | None]]:
