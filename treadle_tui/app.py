@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
     from treadle_tui.cli.settings_files import LoadedSettings
     from treadle_tui.engine_host import OpensStore
+
+#: How long the engine's thread may go on while the screen's wants the interpreter. A key passes three threads on its way to the
+#: terminal, so with Python's own 5 ms a frame would be gone with waiting.
+_SWITCH_SECONDS = 0.001
 
 
 def run_app(
@@ -29,6 +34,7 @@ def run_app(
     of the 180 to the first paint.
     """
     gc.disable()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     from treadle_tui.board.standing import Attachment
     from treadle_tui.cli.paths import state_folder
     from treadle_tui.full_screen import TreadleApp

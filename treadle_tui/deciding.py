@@ -51,6 +51,8 @@ class Deciding:
         self._now = now
         self._wake = asyncio.Event()
         self._writing: set[asyncio.Task[None]] = set()
+        self.recorded = 0
+        """How many decisions have been recorded from here."""
         self._recorded: list[tuple[ReviewLine, ReviewDecision]] = []
         self._is_finishing = False
 
@@ -183,6 +185,7 @@ class Deciding:
             else:
                 recorded.append(entry)
         self.outbox.drop(recorded)
+        self.recorded += len(recorded)
         self._recorded = [*self._recorded, *((entry.line, entry.decision) for entry in recorded)][-200:]
         self._hears.on_sent(outcomes)
         self._hears.on_change()

@@ -25,6 +25,7 @@ from treadle_tui.engine.desk import Desk, Jotting, JottingKind
 from treadle_tui.engine.errors import ReviewConflict, TreadleError
 from treadle_tui.engine.feedback import Feedback
 from treadle_tui.engine.review import Reject, RequestChanges, ReviewDecision
+from treadle_tui.review_keeping import Keeping
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -111,13 +112,9 @@ class ReviewWork:
         self._wanted: list[ReviewLine] = []
         self._preparing: asyncio.Task[None] | None = None
         self._due = asyncio.Event()
-        self._jottings: dict[tuple[ReviewKey, JottingKind], Jotting] = {}
-        self._unkept: dict[tuple[ReviewKey, JottingKind], Jotting] = {}
-        """Those that are not on disk yet: they stay here, and are tried again once the database can be read."""
-        self._typed: dict[tuple[ReviewKey, str], str] = {}
+        self.keeping = Keeping(lambda: self._store, reviewer, now, self._spawn)
         self._last: ReviewDecision | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._kept = 0
         self._sendings = 0
         self._key_at = float("-inf")
 
@@ -136,10 +133,10 @@ class ReviewWork:
             group.create_task(self._follow(), name="inbox")
 
     async def finish(self) -> None:
-        """The program ends: everything held is sent."""
+        """The program ends: everything held is sent, and what was typed last is written."""
         await self.deciding.finish()
         if self._host.store is not None:
-            await self._store.forget_jotting(self.reviewer, JottingKind.LOOK)
+            await self.keeping.finish()
 
     def _spawn(self, doing: Any, name: str) -> None:
         async def guarded() -> None:
@@ -196,15 +193,15 @@ class ReviewWork:
 
     async def read(self) -> None:
         """Read the inbox, what reviewers keep, and, when it is shown, the log."""
-        kept, sent = self._kept, self._sendings
+        kept, sent = self.keeping.changes, self._sendings
         pending, jottings, held = await asyncio.gather(self._store.pending_reviews(), self._store.jottings(), self._store.held_decisions())
         if sent != self._sendings:  # what was read is older than what has been recorded since
             self.want()
             return
         now = self.now()
         looks = self._looks(jottings, held, now)
-        if kept == self._kept and not any(task.get_name() == "keep" for task in self._tasks):
-            self._take_jottings(jottings)
+        self.keeping.take(jottings, kept)
+        self._take_later()
         before = self.queue.current
         gone = self.queue.take_waiting((_line_of(review, looks) for review in pending), now)
         self.is_read = True
@@ -238,17 +235,8 @@ class ReviewWork:
                 looks[ReviewKey(each.item_id, each.stage, each.subtask)] = f"{each.desk.reviewer} (deciding)"
         return looks
 
-    def _take_jottings(self, jottings: Iterable[Jotting]) -> None:
-        mine = [each for each in jottings if each.reviewer == self.reviewer]
-        self._jottings = {(ReviewKey(each.item_id, each.stage, each.subtask), each.kind): each for each in mine}
-        self._jottings |= self._unkept
-        for each in list(self._unkept.values()):
-            self._spawn(self._keep(each), "keep")
-        self._take_later()
-
     def _take_later(self) -> None:
-        later = {key: (each.version, each.until) for (key, kind), each in self._jottings.items() if kind is JottingKind.LATER}
-        self.queue.take_later(later, self.now())
+        self.queue.take_later(self.keeping.put_off, self.now())
 
     async def read_log(self) -> None:
         """Read the newest lines of the log."""
@@ -337,8 +325,8 @@ class ReviewWork:
             self.session.note(line.key, each)
         self.deciding.decide(decided)
         for line in lines:
-            for kind in ("reason", "changes"):
-                self._typed.pop((line.key, kind), None)
+            self.keeping.drop(line.key, JottingKind.REASON)
+            self.keeping.drop(line.key, JottingKind.CHANGES)
         what = lines[0].title if not is_bulk else f"{len(lines):,} reviews"
         self._say(f"{self._desk.decided_words(what, decision)} · u takes it back")
 
@@ -436,9 +424,7 @@ class ReviewWork:
         self._trouble = ""
         lost = [(entry, outcome) for entry, outcome in outcomes if isinstance(outcome, Exception)]
         for entry, outcome in outcomes:
-            self._forget_typed(entry.key)
-            if not isinstance(outcome, Exception):
-                self._typed.pop((entry.key, "answers"), None)
+            self.keeping.drop_all(entry.key, but=(JottingKind.ANSWERS,) if isinstance(outcome, Exception) else ())
         self._sendings += 1
         self.queue.settle([entry.key for entry, outcome in outcomes if not isinstance(outcome, Exception)])
         self.queue.release([entry.key for entry, _ in lost], self.now())
@@ -504,85 +490,48 @@ class ReviewWork:
 
     def note_on(self, key: ReviewKey) -> str:
         """The remark that goes with the decision to come."""
-        found = self._jottings.get((key, JottingKind.NOTE))
-        return found.text if found is not None else ""
+        return self.keeping.text(key, JottingKind.NOTE)
 
     def draft_on(self, key: ReviewKey) -> str | None:
         """The edit that was begun and not finished."""
-        found = self._jottings.get((key, JottingKind.DRAFT))
-        return found.text if found is not None else None
+        return self.keeping.text(key, JottingKind.DRAFT) or None
 
     def keep(self, line: ReviewLine, kind: JottingKind, text: str = "", until: datetime | None = None) -> None:
-        """Keep something about a review; an empty note or draft is let go."""
-        if not text and kind in (JottingKind.NOTE, JottingKind.DRAFT):
-            self.drop(line, kind)
-            return
+        """Keep something about a review; an empty text is let go."""
         if not self._may_change():
             return
-        now = self.now()
-        self._kept += 1
-        jotted = Jotting(
-            kind=kind, item_id=line.key.item_id, stage=line.key.stage, subtask=line.key.subtask, reviewer=self.reviewer,
-            version=line.version, at=now, until=until, text=text,
-        )  # fmt: skip
-        self._jottings[line.key, kind] = jotted
-        if kind is not JottingKind.LOOK:
-            self._unkept[line.key, kind] = jotted
-        self._spawn(self._keep(jotted), "keep")
+        self.keeping.keep(line, kind, text, until)
         if kind is JottingKind.LATER:
             self._take_later()
         self._tell()
 
-    async def _keep(self, jotted: Jotting) -> None:
-        key = ReviewKey(jotted.item_id, jotted.stage, jotted.subtask)
-        review = (jotted.item_id, jotted.stage, jotted.subtask)
-        await self._store.keep_jotting(
-            self.reviewer, jotted.kind, review, jotted.at, version=jotted.version, until=jotted.until, text=jotted.text
-        )
-        if self._unkept.get((key, jotted.kind)) is jotted:
-            del self._unkept[key, jotted.kind]
-
-    def drop(self, line: ReviewLine, kind: JottingKind) -> None:
-        """Let it go."""
-        self._unkept.pop((line.key, kind), None)
-        if self._jottings.pop((line.key, kind), None) is not None:
-            self._kept += 1
-            review = (line.key.item_id, line.key.stage, line.key.subtask)
-            self._spawn(self._store.forget_jotting(self.reviewer, kind, review), "keep")
-            if kind is JottingKind.LATER:
-                self._take_later()
-            self._tell()
-
     def defer(self, lines: Sequence[ReviewLine], until: datetime | None) -> None:
         """Put these off; those that are put off already come back."""
-        if self.queue.tab is Tab.DEFERRED and until is None:
-            for line in lines:
-                self.drop(line, JottingKind.LATER)
+        if not self._may_change():
             return
         for line in lines:
-            self.keep(line, JottingKind.LATER, until=until)
+            if self.queue.tab is Tab.DEFERRED and until is None:
+                self.keeping.drop(line.key, JottingKind.LATER)
+            else:
+                self.keeping.keep(line, JottingKind.LATER, until=until)
         self.queue.clear_marks()
+        self._take_later()
+        self._tell()
         self._due.set()
 
     def look(self, line: ReviewLine) -> None:
         """Tell others that this one is being looked at; never a lock."""
         if not self._is_read_only:
-            self.keep(line, JottingKind.LOOK)
-
-    def _forget_typed(self, key: ReviewKey) -> None:
-        self._kept += 1
-        for kind in (JottingKind.NOTE, JottingKind.DRAFT, JottingKind.LATER, JottingKind.LOOK):
-            self._unkept.pop((key, kind), None)
-            if self._jottings.pop((key, kind), None) is not None:
-                self._spawn(self._store.forget_jotting(self.reviewer, kind, (key.item_id, key.stage, key.subtask)), "keep")
+            self.keeping.keep(line, JottingKind.LOOK)
 
     def typed(self, line: ReviewLine, what: str) -> str:
-        """What a person began to type about a review and left."""
-        return self._typed.get((line.key, what), "")
+        """What a person began to type about a review and left: "answers", "reason" or "changes"."""
+        return self.keeping.text(line.key, JottingKind(what))
 
     def keep_typed(self, line: ReviewLine, what: str, text: str) -> None:
         """Keep what was begun, for when they come back."""
-        self._typed[line.key, what] = text
+        if not self._is_read_only:
+            self.keeping.keep(line, JottingKind(what), text)
 
 
 def _line_of(review: PendingReview, looks: dict[ReviewKey, str]) -> ReviewLine:

@@ -79,6 +79,8 @@ class Workbench:
         self._migration_desk: MigrationDesk | None = None
         self.board_desk = BoardDesk(app, self, ViewMemory(app.state_folder, app.db))
         self._reviews: ReviewWork | None = None
+        self._waiting = self._recorded_by_then = 0
+        """How many waited when the totals were read last, and how many decisions had been recorded from here by then."""
 
     @property
     def _desk(self) -> ReviewDesk:
@@ -122,6 +124,17 @@ class Workbench:
             self.board.decided = decided
             self._show_changes(Changes(is_rearranged=True))
         self._app.main_screens.state(outbox=len(held))
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        """What waits and has not been decided here, as the inbox counts it: a decision counts at once, recorded or not."""
+        decided = 0
+        if self._reviews is not None:
+            deciding = self._reviews.deciding
+            decided = len(deciding.outbox.held) + deciding.recorded - self._recorded_by_then
+        waiting = max(0, self._waiting - decided)
+        self._app.main_screens.state(waiting=waiting)
+        self._app.show_title(waiting)
 
     def subject_ready(self, key: ReviewKey) -> None:
         """The board shows nothing of what a review is about."""
@@ -337,8 +350,9 @@ class Workbench:
         self._counts, self.waiting_subtasks = counts, subtasks
         shown = tally(counts, self.board.question.workflow, subtasks)
         waiting = tally(counts, subtasks=subtasks).waiting
-        self._app.main_screens.state(tally=shown, waiting=waiting)
-        self._app.show_title(waiting)
+        self._waiting, self._recorded_by_then = waiting, self._reviews.deciding.recorded if self._reviews is not None else 0
+        self._app.main_screens.state(tally=shown)
+        self._show_waiting()
         self.board_screen.show_tally(shown)
         self._app.main_screens.totals_changed(counts, waiting)
         is_asked_for = self._asked_for and self._asked_for == self.board.question.workflow

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tests.screens.driving import Driver, running
 from tests.screens.papers import WAITING
 from treadle_tui.engine import NeedsReview, ReviewData, ReviewField, StageContext, StageState, Workflow
+from treadle_tui.screens.one_line import LineInput
+from treadle_tui.screens.reject_reason import RejectReason
 from treadle_tui.screens.review_modal import ReviewModal
 from treadle_tui.screens.review_screen import ReviewScreen
 from treadle_tui.widgets.answer_choice import AnswerChoice
@@ -111,3 +114,31 @@ async def test_what_was_answered_and_left_stands_there_again_and_is_not_approved
         await ui.shows(ReviewScreen)
         await ui.until(lambda: not ui.bench.reviews.deciding.outbox.entries)
         assert (await ui.decision("thing", "ask")).values == {"sharp": True, "pages": 7}
+
+
+async def test_what_was_answered_and_left_survives_a_restart(tmp_path: Path) -> None:
+    db, workflow = tmp_path / "work.db", survey([FIELDS[1], FIELDS[2]])
+    async with running(workflow, items=[{"id": "thing"}], db=db, size=(80, 24)) as ui:
+        await ui.seen(WAITING)
+        await ui.press("enter")
+        await ui.shows(ReviewModal)
+        await ui.press("f", "y", "down", "7", "escape", "x")
+        await ui.shows(RejectReason)
+        await ui.press(*"not yet", "escape")
+        await ui.shows(ReviewModal)
+        await ui.press("escape", "q")
+        await ui.until(lambda: ui.app.return_code is not None)
+
+    async with running(survey([FIELDS[1], FIELDS[2]]), db=db, size=(80, 24)) as ui:
+        await ui.seen(WAITING)
+        await ui.press("3")
+        await ui.shows(ReviewScreen)
+        await ui.seen("what is it?")
+        await ui.press("a")
+        await ui.shows(ReviewModal)
+        await ui.seen("● yes", "7")
+        await ui.press("escape")
+        await ui.until(lambda: isinstance(ui.app.focused, OutlineView))
+        await ui.press("x")
+        await ui.shows(RejectReason)
+        assert ui.app.screen.query_one(LineInput).value == "not yet"

@@ -121,7 +121,7 @@ async def test_a_decision_draws_what_was_prepared_and_lays_nothing_out(monkeypat
 async def test_a_decision_is_held_and_u_takes_it_back_to_where_it_stood() -> None:
     async with inbox("one", "two", "three", settings=HELD) as ui:
         await ui.press("j", "a")
-        await ui.seen("1 in the outbox")
+        await ui.seen("1 in the outbox", "◆ 2 waiting")
         assert (await ui.status("two", "publish")).decision is None
 
         await ui.press("k", "u")

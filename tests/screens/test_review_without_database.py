@@ -75,7 +75,7 @@ async def test_a_note_that_could_not_be_kept_still_goes_with_the_decision(tmp_pa
         moved(elsewhere, here)
         await work(ui).read()
         assert work(ui).note_on(work(ui).queue.lines[0].key) == "ask Ben"
-        await ui.until(lambda: not work(ui)._unkept, "it is kept on disk")
+        await ui.until(lambda: work(ui).keeping.is_written, "it is kept on disk")
         (kept,) = [each for each in await ui.bench.host.store.jottings() if each.kind is JottingKind.NOTE]
         assert kept.text == "ask Ben"
 

@@ -82,8 +82,14 @@ class HeldDecision(Record, frozen=True, kw_only=True):
 class JottingKind(str, Enum):
     """What a reviewer keeps about a review."""
 
-    #: An edit, or a reason, that is not finished.
+    #: An edit that is not finished.
     DRAFT = "draft"
+    #: Answers to the review's form, as they stand: a JSON object of texts by field.
+    ANSWERS = "answers"
+    #: Why it would be rejected, typed and left.
+    REASON = "reason"
+    #: What should be different, typed and left.
+    CHANGES = "changes"
     #: A remark that goes with the decision to come.
     NOTE = "note"
     #: Put off, for good or until a moment.
