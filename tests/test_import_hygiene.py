@@ -91,7 +91,11 @@ FOR_HELP = {
 
 @pytest.mark.parametrize(
     ("arguments", "more"),
-    [(["--help"], []), (["--version"], []), (["list", "--help"], ["treadle_tui.cli.items", "treadle_tui.cli.completing"])],
+    [
+        (["--help"], []),
+        (["--version"], []),
+        (["list", "--help"], [f"treadle_tui.cli.{name}" for name in ("items", "choosing", "completing")]),
+    ],
 )
 def test_help_imports_of_the_program_only_what_it_prints(arguments: list[str], more: list[str]) -> None:
     modules = imported_by(RUN.format(arguments=arguments))

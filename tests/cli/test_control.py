@@ -172,3 +172,59 @@ def test_hostile_ids_are_only_ever_ids(treadle: Call, folder: Path, db: Path) ->
         assert treadle("pause", "--", each).code == 0
         assert "\x1b" not in treadle("show", "--", each).out
     assert not (folder / "pwned").exists()
+
+
+# ---------------------------------------------------------------- many at once
+
+
+def test_a_stage_runs_again_of_every_item_that_a_filter_chooses(worked: Call) -> None:
+    answer = worked("rerun", "--stage", "read", "--filter", "id:pl* state:completed")
+
+    assert (answer.code, answer.out) == (0, "read and what is behind it will run again, of 1 items\n")
+    items = {item["item_id"]: item["stages"]["read"]["state"] for item in worked("list", "--json").json["items"]}
+    assert items == {"doubtful": "completed", "plain": "pending"}
+    assert worked("rerun", "--stage", "read", "--filter", "id:nobody", "--json").json == {"rerun": 0, "problems": []}
+
+
+def test_what_waits_for_a_person_is_asked_again_when_what_it_rests_on_has_run_again(worked: Call) -> None:
+    assert len(worked("reviews", "--json").json["reviews"]) == 1
+
+    assert worked("rerun", "--stage", "read", "--filter", "stage:publish state:waiting", "--json").json["rerun"] == 1
+
+    assert worked("reviews", "--json").json["reviews"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["rerun"], "say what to run again"),
+        (["rerun", "plain"], "say what to run again"),
+        (["rerun", "plain", "read", "--filter", "id:x"], "say what to run again"),
+        (["rerun", "--stage", "read"], "say what to run again"),
+        (["rerun", "--stage", "raed", "--filter", "id:x"], "'read'"),
+        (["rerun", "--stage", "read", "--filter", "stat:failed"], "state"),
+        (["list", "--filter", "age:soon"], "--filter 'age:soon'"),
+        (["retry", "plain", "read", "--filter", "id:x"], "--filter is for --failed"),
+    ],
+    ids=" ".join,
+)
+def test_a_filter_that_cannot_be_used_is_said_in_a_sentence(worked: Call, arguments: list[str], sentence: str) -> None:
+    answer = worked(*arguments)
+
+    assert answer.code == 2
+    assert sentence in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_items_are_listed_by_a_filter_and_by_their_ids_alone(worked: Call) -> None:
+    assert worked("list", "--filter", "stage:publish state:waiting", "--ids").out == "doubtful\n"
+    assert worked("list", "--ids").out == "doubtful\nplain\n"
+    assert worked("list", "--ids", "--limit", "1", "--offset", "1").out == "plain\n"
+    assert worked("list", "--filter", "!state:waiting", "--json").json["total"] == 1
+    assert worked("list", "--filter", "age:>1h").out == "no items like that\n"
+    assert worked("list", "--filter", "age:<1h", "--json").json["total"] == 2
+
+
+def test_reviews_of_a_stage_and_only_so_many(worked: Call) -> None:
+    assert worked("reviews", "--stage", "read").out == "no reviews are waiting\n"
+    assert len(worked("reviews", "--stage", "publish", "--limit", "1", "--json").json["reviews"]) == 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from treadle_tui.cli.choosing import filter_option
 from treadle_tui.cli.completing import complete_items, complete_stages, complete_workflows
 from treadle_tui.cli.failures import BadInput, OperationFailed, complain
 from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
@@ -24,20 +25,59 @@ COUNT_IS_TYPED_ABOVE = 20
 
 
 @click.command()
-@click.argument("item", shell_complete=complete_items)
-@click.argument("stage", shell_complete=complete_stages)
+@click.argument("item", required=False, shell_complete=complete_items)
+@click.argument("stage", required=False, shell_complete=complete_stages)
+@click.option("--stage", "only_stage", metavar="STAGE", shell_complete=complete_stages, help="With --filter: the stage that runs again.")
+@click.option("--workflow", shell_complete=complete_workflows, help="With --filter: only items of this workflow.")
+@filter_option
 @shared_options()
 @json_option
 @pass_invocation
-def rerun(invocation: Invocation, item: str, stage: str, as_json: bool) -> None:
-    """Run a finished STAGE of ITEM again, and everything behind it. Their outputs so far stay with their attempts."""
+def rerun(
+    invocation: Invocation,
+    item: str | None,
+    stage: str | None,
+    only_stage: str | None,
+    workflow: str | None,
+    filter_text: str | None,
+    as_json: bool,
+) -> None:
+    """Run a finished STAGE of ITEM again, and everything behind it. Their outputs so far stay with their attempts.
+
+    Of many items at once: `rerun --stage classify --filter "stage:decide state:waiting"`.
+    """
     from treadle_tui.cli.output import say, say_json
 
+    if filter_text is not None and only_stage is not None and item is None:
+        _rerun_all(invocation, only_stage, workflow, filter_text, as_json)
+        return
+    if filter_text is not None or only_stage is not None or workflow is not None or item is None or stage is None:
+        raise BadInput("say what to run again: ITEM STAGE, or --stage STAGE --filter FILTER for many items")
     _with_engine(invocation, lambda engine: engine.rerun_stage(item, stage, by=invocation.reviewer))
     if as_json:
         say_json({"item_id": item, "stage": stage, "state": "pending"})
     else:
         say(f"{item}: {stage} and what is behind it will run again")
+
+
+def _rerun_all(invocation: Invocation, stage: str, workflow: str | None, filter_text: str, as_json: bool) -> None:
+    from treadle_tui.cli.choosing import narrowed
+    from treadle_tui.cli.database import require_existing
+    from treadle_tui.cli.output import say, say_json
+    from treadle_tui.cli.retrying import to_all
+    from treadle_tui.engine.bulk import Deed
+    from treadle_tui.engine.selection import Selection
+
+    selection = narrowed(Selection(workflow), filter_text)
+    require_existing(invocation.database)
+    done, problems = to_all(invocation.database, Deed.RERUN, selection, stage, invocation.reviewer)
+    if as_json:
+        say_json({"rerun": done, "problems": problems})
+    else:
+        left = f"; not of {len(problems):,}: {problems[0]}" if problems else ""
+        say(f"{stage} and what is behind it will run again, of {done:,} items{left}")
+    if problems:
+        raise OperationFailed(f"{len(problems):,} of {done + len(problems):,} could not be run again")
 
 
 @click.command()

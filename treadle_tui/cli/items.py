@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from treadle_tui.cli.choosing import filter_option
 from treadle_tui.cli.completing import complete_items, complete_sources, complete_workflows
 from treadle_tui.cli.failures import BadInput
 from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation, shared_options
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 TELLING = ("failed", "awaiting_review", "retry_wait", "running", "cancelled")
 """States worth a word, in the order in which a person wants to know them."""
 STATES = ("pending", "running", "retry_wait", "awaiting_review", "completed", "skipped", "failed", "cancelled")
+_PAGE = 200
+"""So many items are listed when nobody says how many."""
 
 
 @click.command()
@@ -96,24 +99,40 @@ def _submit(db: Path, workflow: Workflow, items: list[Any], priority: int) -> tu
 @click.command(name="list")
 @click.option("--workflow", help="Only items of this workflow.", shell_complete=complete_workflows)
 @click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Only items with a stage in this state; may be repeated.")
-@click.option("--limit", type=click.IntRange(min=1), default=200, show_default=True, help="At most so many.")
+@filter_option
+@click.option("--limit", type=click.IntRange(min=1), help=f"At most so many; otherwise {_PAGE}, or with --ids all.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out so many first.")
+@click.option("--ids", is_flag=True, help="Only the ids, one on each line, for other programs.")
 @shared_options()
 @json_option
 @pass_invocation
-def list_items(invocation: Invocation, workflow: str | None, states: tuple[str, ...], limit: int, offset: int, as_json: bool) -> None:
+def list_items(
+    invocation: Invocation,
+    workflow: str | None,
+    states: tuple[str, ...],
+    filter_text: str | None,
+    limit: int | None,
+    offset: int,
+    ids: bool,
+    as_json: bool,
+) -> None:
     """List work items and where their stages stand, oldest first."""
     from treadle_tui.cli import reading, shapes
     from treadle_tui.cli.output import say, say_json, say_table
     from treadle_tui.engine.states import StageState
 
     wanted = [StageState(state) for state in states]
-    page = reading.item_page(invocation.database, workflow=workflow, states=wanted, limit=limit, offset=offset)
+    limit = limit if limit is not None or ids else _PAGE
+    page = reading.item_page(invocation.database, workflow=workflow, states=wanted, filter_text=filter_text, limit=limit, offset=offset)
     if as_json:
         say_json({"items": [shapes.item_row(row) for row in page.rows], "total": page.total, "offset": offset})
         return
+    if ids:
+        for row in page.rows:
+            say(row.item_id)
+        return
     if not page.rows:
-        say("no items" + (" in these states" if states else ""))
+        say("no items" + (" like that" if filter_text else " in these states" if states else ""))
         return
     rows = [(row.item_id, row.workflow, _marks(row, page.stage_names), _standing(row)) for row in page.rows]
     say_table(("ITEM", "WORKFLOW", "STAGES", "NOW"), rows)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from treadle_tui.cli.choosing import narrowed, now
 from treadle_tui.cli.database import require_existing
 from treadle_tui.cli.failures import BadInput
 from treadle_tui.cli.masking import masked
@@ -50,12 +51,24 @@ class ItemReport(NamedTuple):
     """By stage, and by `stage/subtask`."""
 
 
-def item_page(db: Path, *, workflow: str | None, states: Sequence[StageState], limit: int, offset: int) -> ItemPage:
-    """Board rows in order of submission; with `states`, only items that have a stage or subtask in one of them."""
+def item_page(
+    db: Path, *, workflow: str | None, states: Sequence[StageState], filter_text: str | None = None, limit: int | None, offset: int
+) -> ItemPage:
+    """Board rows in order of submission; with `states`, only items that have a stage or subtask in one of them. All without a limit.
+
+    Raises: `BadInput` for a filter that cannot be read.
+    """
+    from treadle_tui.engine.selection import in_states
+
+    selection = narrowed(in_states(workflow, None, states), filter_text)
 
     def question(file: Questions) -> Question[ItemPage]:
-        rows = yield from file.page(workflow=workflow, states=states, limit=limit, offset=offset)
-        total = yield from file.count_items(workflow=workflow, states=states)
+        if filter_text is None and limit is not None:
+            rows = yield from file.page(workflow=workflow, states=states, limit=limit, offset=offset)
+            total = yield from file.count_items(workflow=workflow, states=states)
+        else:
+            keys = yield from file.select(selection, now())
+            rows, total = (yield from file.rows_of(keys[offset : None if limit is None else offset + limit])), len(keys)
         return ItemPage(rows, total, (yield from file.stage_names()))
 
     with _opened(db) as file:

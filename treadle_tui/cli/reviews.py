@@ -26,10 +26,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @click.command()
 @click.option("--workflow", help="Only reviews of this workflow.", shell_complete=complete_workflows)
+@click.option("--stage", help="Only reviews of this stage.", shell_complete=complete_stages)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
 @shared_options()
 @json_option
 @pass_invocation
-def reviews(invocation: Invocation, workflow: str | None, as_json: bool) -> None:
+def reviews(invocation: Invocation, workflow: str | None, stage: str | None, limit: int | None, as_json: bool) -> None:
     """List what waits for a person, longest first."""
     from datetime import UTC, datetime
 
@@ -37,9 +39,10 @@ def reviews(invocation: Invocation, workflow: str | None, as_json: bool) -> None
     from treadle_tui.cli import reading, shapes
     from treadle_tui.cli.output import say, say_json, say_table
 
-    waiting = reading.waiting_reviews(invocation.database, workflow)
+    everything = [each for each in reading.waiting_reviews(invocation.database, workflow) if stage in (None, each.stage)]
+    waiting = everything[:limit]
     if as_json:
-        say_json({"reviews": shapes.plain(waiting), "total": len(waiting)})
+        say_json({"reviews": shapes.plain(waiting), "total": len(everything)})
     elif not waiting:
         say("no reviews are waiting")
     else:
@@ -48,6 +51,8 @@ def reviews(invocation: Invocation, workflow: str | None, as_json: bool) -> None
             (age(each.waiting_since, now), each.item_id, _stage_of(each), each.review.summary if each.review else "") for each in waiting
         ]
         say_table(("AGE", "ITEM", "STAGE", "SUMMARY"), rows)
+        if len(waiting) < len(everything):
+            say(f"… {len(everything) - len(waiting):,} more")
 
 
 def _meaning_a_review(verb: F) -> F:
