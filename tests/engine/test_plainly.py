@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from treadle_tui.engine import MemoryStateStore, SqliteStateStore, StageState, Workflow
 from treadle_tui.engine.store.results import Claim, Ended, Move, Result, StageRoom
+from treadle_tui.engine.testing import disagreements
 
 CHAIN = (("a", ()), ("b", ("a",)), ("c", ("b",)))
 FORK = (("a", ()), ("b", ("a",)), ("c", ("a",)), ("d", ("b",)))
@@ -194,3 +195,26 @@ async def test_a_batch_that_is_lost_before_its_commit_changes_nothing_in_memory(
             await played.finish(9, True)
 
         assert await memory.everything() == await sqlite.everything()
+
+
+@pytest.mark.parametrize("look", ["leases_of", "hand_back_all_but"])
+async def test_what_was_looked_at_while_it_ran_is_known_to_have_ended(look):
+    async with both() as players:
+        for played in players:
+            await played.begin(CHAIN, 1, [0])
+            await played.claim(1)
+            await played.finish(1, True)
+            if look == "leases_of":  # as every engine does now and then, to see what another has called off
+                await played.store.leases_of(played.worker)
+            else:
+                await played.store.hand_back_all_but(played.worker, [(claim.key, claim.fence) for claim in played.held], played.now)
+            await played.finish(1, False)
+
+            await played.store.pause("i0", played.now)
+            await played.store.resume("i0", played.now)
+            await played.store.rerun("i0", "b", "ana", played.now)
+
+            assert await played.store.get_attempts("i0", "b") != []
+            found = await played.store.get_all_statuses("i0")
+            assert {name: status.state.value for name, status in found.items()} == {"a": "completed", "b": "pending", "c": "pending"}
+            assert await disagreements(played.store) == []

@@ -95,6 +95,7 @@ def finish(unit: SqliteUnit, worker: int, batch: Sequence[Ended], contenders: Co
     open_stages = Counter(each.claim.key[0] for each in taken)
     unit.note_written()
     unit.forget_items(open_stages)
+    unit.forget_tasks(each.claim.key for each in taken)
     folded = [folded_output(each, began[place]) for place, each in enumerate(batch) if place in began]
     ended = [(*each.claim.key[:2], unit.now, output) for each, output in zip(taken, folded, strict=True)]
     update_rows(unit.connection, _COMPLETE, _COMPLETE_ONE, ended)

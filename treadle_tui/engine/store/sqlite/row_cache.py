@@ -71,7 +71,7 @@ class RowCache(Unit):
                 self._whole_items.discard(key[0])
 
     def forget_items(self, keys: Collection[int]) -> None:
-        """Let go of the cached rows of items, flushed before, that are changed by SQL."""
+        """Let go of the cached rows of items, flushed before, that are changed by SQL; see `forget_tasks` for those of their stages."""
         for key in keys:
             self._whole_items.discard(key)
             item = self._items.pop(key, None)
