@@ -38,6 +38,8 @@ LIMITS = (
 )
 PEER_NAMES = ("dbos", "langgraph", "burr", "huey")
 DBOS_ALONE = "dbos, one item at a time"
+PEER_FAN_OUTS = ("langgraph-fan-out", "dbos-fan-out")
+PEER_FANNED_OUT = 1000
 
 
 # --- ours -----------------------------------------------------------------------------------------------------------------------
@@ -228,7 +230,7 @@ def in_a_process(name: str, n: int, python: str) -> dict[str, float] | None:
     """One measurement in a process of its own; None when a peer is not installed there."""
     command = (
         [python, str(PEERS), name, str(n)]
-        if name in (*PEER_NAMES, DBOS_ALONE)
+        if name in (*PEER_NAMES, *PEER_FAN_OUTS, DBOS_ALONE)
         else [sys.executable, __file__, "--one", name, "--items", str(n)]
     )
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=None, check=False)
@@ -246,6 +248,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="also 100,000 items")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has the peers")
+    parser.add_argument("--fan-out", action="store_true", help="only one item's subtasks")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -256,7 +259,9 @@ def main() -> None:
     for n in sizes:
         work += [("treadle FULL", n), ("treadle NORMAL", n), ("treadle memory", n), (LIMITS[0], n), (LIMITS[2], n), (LIMITS[3], n)]
     work += [(LIMITS[1], 200), ("treadle FULL, one item at a time", 200), *((peer, PEER_ITEMS) for peer in (*PEER_NAMES, DBOS_ALONE))]
-    work += [("fan-out", n) for n in FANNED_OUT]
+    if options.fan_out:
+        sizes, work = [], []
+    work += [("fan-out", n) for n in FANNED_OUT] + [(name, PEER_FANNED_OUT) for name in PEER_FAN_OUTS]
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
     missing: set[str] = set()
     for _ in range(options.rounds):
@@ -268,7 +273,9 @@ def main() -> None:
                 else:
                     found.setdefault((name, n), []).append(one)
     print_table(found)
-    print_ratios(found, max(n for n in sizes if n <= 10_000), sizes)
+    if sizes:
+        print_ratios(found, max(n for n in sizes if n <= 10_000), sizes)
+    print_fan_outs(found)
     if missing:
         print(f"not installed: {', '.join(sorted(missing))} (pip install '.[benchmarks]')")
 
@@ -277,9 +284,9 @@ def print_table(found: dict[tuple[str, int], list[dict[str, float]]]) -> None:
     """Medians."""
     print(f"{'what':<44}{'items':>9}{'stages/s':>12}{'bytes/item':>12}{'peak MB':>9}")
     for (name, n), rounds in found.items():
-        stages = n if name == "fan-out" else n * len(STAGES)
+        stages = n if "fan-out" in name else n * len(STAGES)
         rate = statistics.median(stages / each["seconds"] for each in rounds)
-        size = statistics.median(each["bytes"] / (1 if name == "fan-out" else n) for each in rounds)
+        size = statistics.median(each["bytes"] / (1 if "fan-out" in name else n) for each in rounds)
         memory = statistics.median(each["rss"] for each in rounds) / 2**20
         print(f"{name:<44}{n:>9,}{rate:>12,.0f}{size:>12,.0f}{memory:>9.0f}")
 
@@ -289,7 +296,7 @@ def print_ratios(found: dict[tuple[str, int], list[dict[str, float]]], n: int, s
 
     def each_rate(name: str, count: int) -> list[float]:
         rounds = found.get((name, count), [])
-        return [(count if name == "fan-out" else count * len(STAGES)) / each["seconds"] for each in rounds]
+        return [count * len(STAGES) / each["seconds"] for each in rounds]
 
     def line(what: str, ours: list[float], theirs: list[float], goal: str) -> None:
         if ours and theirs:
@@ -312,8 +319,23 @@ def print_ratios(found: dict[tuple[str, int], list[dict[str, float]]], n: int, s
     size = {name: [each["bytes"] for each in found[(name, n)]] for name in ("treadle FULL", LIMITS[2])}
     line("bytes per item against compact rows and events", size["treadle FULL"], size[LIMITS[2]], "<= 1.5")
     line("memory store against a task a stage", each_rate("treadle memory", n), each_rate(LIMITS[3], n), ">= 0.5")
-    few, many = each_rate("fan-out", FANNED_OUT[0]), each_rate("fan-out", FANNED_OUT[1])
-    line(f"cost of a subtask among {FANNED_OUT[1]:,} against among {FANNED_OUT[0]}", few, many, "<= 1.2")
+
+
+def print_fan_outs(found: dict[tuple[str, int], list[dict[str, float]]]) -> None:
+    """What a subtask costs, beside among few and beside peers."""
+
+    def costs(name: str, n: int) -> list[float]:
+        return [each["seconds"] / n for each in found.get((name, n), [])]
+
+    few, many = (costs("fan-out", n) for n in FANNED_OUT)
+    print(f"a subtask among {FANNED_OUT[1]:,}: {statistics.median(many) * 1e6:.0f} us")
+    ratio = statistics.median(a / b for a, b in zip(many, few, strict=True))
+    print(f"{f'cost of a subtask against among {FANNED_OUT[0]}':<66}{ratio:>9.2f}   goal <= 1.2")
+    for name, goal in zip(PEER_FAN_OUTS, (">= 40", ">= 80"), strict=True):
+        theirs = costs(name, PEER_FANNED_OUT)
+        if theirs:
+            ratio = statistics.median(b / a for a, b in zip(many, theirs, strict=True))
+            print(f"{f'cost of a piece of work of {name}':<66}{ratio:>8.0f}x   goal {goal}")
 
 
 if __name__ == "__main__":

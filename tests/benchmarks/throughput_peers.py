@@ -1,10 +1,12 @@
 """The standard work of `throughput.py` done by other durable engines through their own documented interfaces, on SQLite.
 
     python throughput_peers.py dbos|langgraph|burr|huey N
+    python throughput_peers.py dbos-fan-out|langgraph-fan-out N
 
 Prints one JSON line; ends with 3 when the peer is not installed. Each keeps what it keeps by default, as durable as its documentation
 proposes for one machine: DBOS in WAL mode at eight workflows at once, LangGraph with `durability="sync"`, Burr saving after every
-action, Huey with a worker thread (it deletes a task's row when it takes it, so it has no history).
+action, Huey with a worker thread (it deletes a task's row when it takes it, so it has no history). A fan-out is one item that needs N
+pieces of work done, each kept by itself: steps of one DBOS workflow, LangGraph's `Send`.
 """
 
 from __future__ import annotations
@@ -171,6 +173,75 @@ def huey(n: int, folder: Path) -> float:
     return time.perf_counter() - started
 
 
+def dbos_fan_out(n: int, folder: Path) -> float:
+    """One workflow of so many steps, all of them asked for at once."""
+    from dbos import DBOS, SetWorkflowID
+
+    path = folder / "peer.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    DBOS(config={"name": "bench", "system_database_url": f"sqlite:///{path}", "log_level": "ERROR"})
+
+    @DBOS.step()
+    async def part(number: int) -> None:
+        return None
+
+    @DBOS.workflow()
+    async def whole() -> int:
+        return len(await asyncio.gather(*(part(number) for number in range(n))))
+
+    async def run() -> float:
+        started = time.perf_counter()
+        with SetWorkflowID("one"):
+            assert await whole() == n
+        return time.perf_counter() - started
+
+    DBOS.launch()
+    seconds = asyncio.run(run())
+    DBOS.destroy()
+    return seconds
+
+
+def langgraph_fan_out(n: int, folder: Path) -> float:
+    """One thread whose first node sends so many pieces of work to the second."""
+    import operator
+    from typing import Annotated, TypedDict
+
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from langgraph.graph import END, START, StateGraph
+    from langgraph.types import Send
+
+    class State(TypedDict):
+        parts: int
+
+    State.__annotations__["parts"] = Annotated[int, operator.add]  # given itself: names inside a function are not found by their text
+
+    async def split(state: Any) -> Any:
+        return {}
+
+    async def part(number: Any) -> Any:
+        return {"parts": 1}
+
+    graph = StateGraph(State)
+    graph.add_node("split", split)
+    graph.add_node("part", part)
+    graph.add_edge(START, "split")
+    graph.add_conditional_edges("split", lambda state: [Send("part", {"number": number}) for number in range(n)], ["part"])
+    graph.add_edge("part", END)
+
+    async def run() -> float:
+        async with AsyncSqliteSaver.from_conn_string(str(folder / "peer.db")) as saver:
+            await saver.setup()
+            app = graph.compile(checkpointer=saver)
+            started = time.perf_counter()
+            ended = await app.ainvoke({"parts": 0}, {"configurable": {"thread_id": "one"}, "max_concurrency": 100}, durability="sync")
+            assert ended["parts"] == n
+            return time.perf_counter() - started
+
+    return asyncio.run(run())
+
+
 def main() -> None:
     """One measurement."""
     global AT_ONCE
@@ -180,7 +251,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="treadle-bench-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         try:
-            seconds = {"dbos": dbos, "langgraph": langgraph, "burr": burr, "huey": huey}[name](n, folder)
+            measures = {"dbos": dbos, "langgraph": langgraph, "burr": burr, "huey": huey}
+            measures |= {"dbos-fan-out": dbos_fan_out, "langgraph-fan-out": langgraph_fan_out}
+            seconds = measures[name](n, folder)
         except ImportError:
             sys.exit(3)
         size = sum(each.stat().st_size for each in folder.iterdir())
