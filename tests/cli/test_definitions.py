@@ -24,7 +24,31 @@ def test_a_mistake_names_line_key_and_the_nearest_known_key(treadle: Call, folde
     answer = treadle("check", str(file))
 
     assert answer.code == 2
-    assert answer.out == f"! {file}:5: stage 'read', retrie: unknown key; did you mean 'retry'?\n"
+    assert answer.out.splitlines() == [
+        f"! {file}:5: stage 'read', retrie: unknown key; did you mean 'retry'?",
+        "     5 | retrie = { max_attempts = 3 }",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("flow.toml", 'name = "flow"\na = = 3\n', [":2: no TOML: Invalid value (column 5)", "     2 | a = = 3", "             ^"]),
+        ("flow.json", '{"name": "flow",\n "a": }', [":2: no JSON: Expecting value (column 7)", '     2 |  "a": }', "               ^"]),
+        ("flow.json", '{"a": 1,\n "b": [{"c": 1}, {"c": 2,\n "c": 3}]}', [":3: the key 'c' appears twice in one table; leave one out"]),
+        ("flow.json", '{"a": ["NaN",\n NaN]}', [":2: NaN is no JSON number", "     2 |  NaN]}"]),
+        ("flow.toml", "[[stages]]\nname = 'a'\n", [":1: stages: is a list, and must be a table with a table for each"]),
+        ("flow.toml", 'name = "a\x1b[31m\n', [":1: no TOML: Illegal character", '     1 | name = "a␛[31m']),
+    ],
+)
+def test_a_mistake_of_the_language_is_shown_in_its_line(treadle: Call, folder: Path, name: str, text: str, shown: list[str]) -> None:
+    (folder / name).write_text(text)
+
+    answer = treadle("check", str(folder / name))
+
+    assert answer.code == 2
+    for said, wanted in zip(answer.out.splitlines(), shown, strict=False):
+        assert wanted in said, answer.out
 
 
 MISTAKES = """\
@@ -63,8 +87,10 @@ def test_every_mistake_of_a_file_is_told_and_no_mistake_twice(treadle: Call, fol
     file = folder / "flow.toml"
     file.write_text(MISTAKES)
 
-    told = [line.removeprefix(f"! {file}:") for line in treadle("check", str(file)).out.splitlines()]
+    said = treadle("check", str(file)).out.splitlines()
+    told = [line.removeprefix(f"! {file}:") for line in said if line.startswith("!")]
 
+    assert len(said) - len(told) == len({line.partition(": ")[0] for line in told}), "each line with a mistake is shown once"
     lines = [int(line.partition(": ")[0]) for line in told]
     assert lines == [2, 3, 4, 7, 10, 11, 11, 11, 12, 15, 15, 15, 16, 17, 20, 20, 21, 22, 25, 26, 27, 28, 28], "\n".join(told)
     assert "2: backfil: unknown key; did you mean 'backfill'?" in told

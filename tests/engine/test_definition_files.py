@@ -949,7 +949,7 @@ def test_item_fields_in_placeholders_are_checked(files):
         ("[stages.'a/b']\nshell = ['x']", "line 1, stage 'a/b': stage name='a/b' must not contain '/'"),
         ("[limits]\nweb = { rate = 0 }\n[stages.a]\nshell = ['x']", "line 2, limit 'web': limit: rate=0 must be a number"),
         ("[limits]\nweb = { rats = 0 }\n[stages.a]\nshell = ['x']", "line 2, limit 'web', rats: unknown key; did you mean 'rate'?"),
-        ("a = = 3", "flow.toml: no TOML: Invalid value"),
+        ("a = = 3", "flow.toml, line 1: no TOML: Invalid value"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(files, content, message):
@@ -970,8 +970,8 @@ def test_circles_and_defaults(files):
         ("flow", b"", "flow: a definition is a .toml or .json file, not 'one without a suffix'"),
         ("flow.json", b"{", "flow.json, line 1: no JSON: Expecting property name"),
         ("flow.json", b"[1]", "flow.json: a definition is a table with `name` and `stages` or `steps`, not a list"),
-        ("flow.json", b'{"a": 1, "a": 2}', "flow.json: the key 'a' appears twice in one table; leave one out"),
-        ("flow.json", b'{"steps": NaN}', "flow.json: NaN is no JSON number"),
+        ("flow.json", b'{"a": 1, "a": 2}', "flow.json, line 1: the key 'a' appears twice in one table; leave one out"),
+        ("flow.json", b'{"steps": NaN}', "flow.json, line 1: NaN is no JSON number"),
         ("flow.json", b"[" * 100_000, "flow.json: no JSON: nested too deeply"),
         ("flow.toml", b"\xff", r"flow.toml: is no UTF-8 text \(byte 0\); save it as UTF-8"),
     ],

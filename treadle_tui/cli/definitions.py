@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,10 @@ from treadle_tui.cli.invocation import Invocation, json_option, pass_invocation,
 
 if TYPE_CHECKING:
     from treadle_tui.cli.loader import LoadedWorkflows
+    from treadle_tui.cli.workflow_file import Problem
+
+_MOST_SHOWN = 100
+"""Cells of a line that is shown."""
 
 
 @click.command()
@@ -36,9 +42,32 @@ def check(context: click.Context, files: tuple[Path, ...], as_json: bool) -> Non
             stages = workflow.stages()
             count = f"{len(stages)} stage{'' if len(stages) == 1 else 's'}"
             say(f"{found.origin(workflow.name)}: workflow {workflow.name!r}, {count}: {', '.join(stages)}")
-        for problem in found.problems:
+        for problem, following in itertools.zip_longest(found.problems, found.problems[1:]):
             say(f"! {problem}")
+            is_last_there = following is None or following[:2] != problem[:2]
+            for line in _pointing_at(problem) if is_last_there else ():
+                say(line)
     context.exit(EXIT_BAD_INPUT if found.problems else 0)
+
+
+def _pointing_at(problem: Problem) -> list[str]:
+    """The line of the file that a problem is about, with a sign below its column where that is known."""
+    from treadle_tui.board.safe_text import safe_line, shorten
+
+    if problem.line is None:
+        return []
+    try:
+        with Path(problem.path).open(encoding="utf-8-sig", errors="replace") as file:
+            text = next(itertools.islice(file, problem.line - 1, None), "").rstrip("\r\n")
+    except OSError:
+        return []
+    if not text.strip():
+        return []
+    column = re.search(r"\(column (\d+)\)$", problem.message)
+    place = len(safe_line(text[: int(column[1]) - 1])) if column else _MOST_SHOWN
+    margin = f"{problem.line:>6} | "
+    shown = [margin + shorten(safe_line(text), _MOST_SHOWN)]
+    return [*shown, f"{'':>{len(margin) + place}}^"] if place < _MOST_SHOWN else shown
 
 
 def _loaded(invocation: Invocation, files: tuple[Path, ...]) -> LoadedWorkflows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from treadle_tui.engine.definitions.items import item_class, item_source
 from treadle_tui.engine.definitions.policies import limits_of
-from treadle_tui.engine.definitions.section import DefinitionText, Section, json_lines, located, toml_lines
+from treadle_tui.engine.definitions.section import DefinitionText, Section, json_line_of, json_lines, located, toml_lines
 from treadle_tui.engine.definitions.stages import add_stages
 from treadle_tui.engine.definitions.steps import Actions, add_steps
 from treadle_tui.engine.errors import DagCycle, DefinitionError, InvalidDefinition
@@ -24,6 +25,7 @@ from treadle_tui.engine.workflow import Workflow
 
 _KEYS = ("name", "item", "source", "stages", "limits", "backfill", "$schema")
 _SUFFIXES = (".toml", ".json")
+_TOML_PLACE = re.compile(r" ?\(at line (\d+), column (\d+)\)$")
 
 
 def load_definition(path: str | os.PathLike[str], actions: Actions | None = None) -> Workflow:
@@ -117,13 +119,20 @@ def _read(file: Path) -> str:
 def _toml(file: Path, text: str) -> tuple[Any, dict[Any, int]]:
     try:
         return tomllib.loads(text), toml_lines(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidDefinition(f"{file}: no TOML: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        told = _TOML_PLACE.search(str(error))
+        line, column = (told[1], f" (column {told[2]})") if told else (text.count("\n", 0, len(text.rstrip())) + 1, "")
+        what = str(error)[: told.start()] if told else str(error)
+        raise InvalidDefinition(f"{file}, line {line}: no TOML: {what}{column}") from error
+    except RecursionError as error:
+        raise InvalidDefinition(f"{file}: no TOML: nested too deeply") from error
 
 
 def _json(file: Path, text: str) -> tuple[Any, dict[Any, int]]:
     try:
-        values = json.loads(text, object_pairs_hook=lambda pairs: _unique(file, pairs), parse_constant=lambda name: _no_number(file, name))
+        values = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+    except _Refused as refused:
+        raise InvalidDefinition(f"{file}, line {refused.line_in(text)}: {refused}") from None
     except json.JSONDecodeError as error:
         raise InvalidDefinition(f"{file}, line {error.lineno}: no JSON: {error.msg} (column {error.colno})") from error
     except RecursionError as error:
@@ -131,14 +140,26 @@ def _json(file: Path, text: str) -> tuple[Any, dict[Any, int]]:
     return values, json_lines(text)
 
 
-def _unique(file: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class _Refused(Exception):
+    """What JSON allows, or Python's reader does, and a definition does not."""
+
+    def __init__(self, sentence: str, word: str, is_key: bool) -> None:
+        super().__init__(sentence)
+        self._word, self._is_key = word, is_key
+
+    def line_in(self, text: str) -> int:
+        """The line of the second such key of one table, or of the first such word."""
+        return json_line_of(text, self._word, self._is_key)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in pairs:
         if key in values:
-            raise InvalidDefinition(f"{file}: the key {key!r} appears twice in one table; leave one out")
+            raise _Refused(f"the key {key!r} appears twice in one table; leave one out", key, is_key=True)
         values[key] = value
     return values
 
 
-def _no_number(file: Path, name: str) -> Any:
-    raise InvalidDefinition(f"{file}: {name} is no JSON number")
+def _no_number(name: str) -> Any:
+    raise _Refused(f"{name} is no JSON number", name, is_key=False)

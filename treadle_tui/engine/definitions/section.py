@@ -156,6 +156,10 @@ class Section:
 
     def tables(self, key: str) -> Iterator[tuple[str, Section]]:
         """Every table of a table of tables, by name; their labels are left to the caller."""
+        if isinstance(self.values.get(key), list):
+            written = f'"{key}": {{"NAME": {{…}}}}' if self.text.file.endswith(".json") else f"[{key}.NAME]"
+            self.note(self.error(key, f"is a list, and must be a table with a table for each, by its name: write {written}"))
+            return
         outer = self.going_on(functools.partial(self.table, key), None)
         if outer is None:
             return
@@ -192,10 +196,11 @@ def toml_lines(text: str) -> dict[Path, int]:
     for number, line in enumerate(text.splitlines(), 1):
         if header := _TOML_HEADER.match(line):
             table = _toml_path(header[2])
+            lines.setdefault(table, number)
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
-            lines.setdefault(table, number)
+                lines.setdefault(table, number)
         elif key := _TOML_KEY.match(line):
             lines.setdefault((*table, *_toml_path(key[1])), number)
     return lines
@@ -220,6 +225,28 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],:"]+', re.DOTA
 def json_lines(text: str) -> dict[Path, int]:
     """Path → line, for every key and list element of a JSON text that is known to be well formed."""
     lines: dict[Path, int] = {}
+    for path, line, _, _ in _json_words(text):
+        lines.setdefault(path, line)
+    return lines
+
+
+def json_line_of(text: str, wanted: str, is_key: bool) -> int:
+    """The line of the first key that its table has already, or of the first word, that is this one; the text may end in a mistake."""
+    seen: set[Path] = set()
+    try:
+        for path, line, word, word_is_key in _json_words(text):
+            if word_is_key and is_key and path in seen and path[-1] == wanted:
+                return line
+            if not word_is_key and not is_key and word == wanted:
+                return line
+            seen |= {path} if word_is_key else set()
+    except (IndexError, ValueError):
+        pass
+    return 1
+
+
+def _json_words(text: str) -> Iterator[tuple[Path, int, str, bool]]:
+    """Every key, value and opening bracket: its path, its line, itself, and whether it is a key."""
     containers: list[str] = []
     path: list[str | int] = []
     expects_key = False
@@ -229,7 +256,7 @@ def json_lines(text: str) -> dict[Path, int]:
         place = token.start()
         match token[0]:
             case "{" | "[" as bracket:
-                lines.setdefault(tuple(path), line)
+                yield tuple(path), line, bracket, False
                 containers.append(bracket)
                 path.append(0 if bracket == "[" else "")
                 expects_key = bracket == "{"
@@ -242,8 +269,8 @@ def json_lines(text: str) -> dict[Path, int]:
                     path[-1] = int(path[-1]) + 1
                 expects_key = containers[-1] == "{"
             case word:
-                if expects_key:
+                is_key = expects_key
+                if is_key:
                     path[-1] = json.loads(word, strict=False)
                     expects_key = False
-                lines.setdefault(tuple(path), line)
-    return lines
+                yield tuple(path), line, word, is_key
