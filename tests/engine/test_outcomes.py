@@ -12,6 +12,7 @@ import pytest
 from treadle_tui.engine import (
     Accepted,
     Completed,
+    Criterion,
     Failed,
     Feedback,
     NeedsReview,
@@ -19,6 +20,7 @@ from treadle_tui.engine import (
     Retry,
     RetryBudget,
     ReviewData,
+    ReviewField,
     ReviewPolicy,
     Skipped,
     Stage,
@@ -491,6 +493,92 @@ async def test_a_gate_whose_feedback_cannot_be_written_is_a_failed_attempt(store
         await asyncio.wait_for(ran(engine, item_id), 10)
 
     assert [await state(store, item_id=id) for id in "abc"] == [StageState.FAILED] * 3
+
+
+async def everything_read(store: Any, engine: Any, item_id: str = "a") -> tuple[Any, Any]:
+    """All that anybody may ask about the item; its one stage and the attempts of that."""
+    await engine.status(item_id)
+    await engine.explain(item_id)
+    await engine.pending_reviews()
+    assert [event async for event in store.events(item_id=item_id)]
+    return await store.get_status(item_id, "work"), await store.get_attempts(item_id, "work")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kept"),
+    [
+        (Rejected(Feedback("thin", [Criterion("words", 600, 599.5, 0)])), ("thin", [Criterion("words", "600", "599.5", False)])),  # type: ignore[arg-type]
+        (Rejected(Feedback(7)), ("7", [])),  # type: ignore[arg-type]
+        (Rejected(Feedback(ValueError("as an exception"))), ("as an exception", [])),  # type: ignore[arg-type]
+        (Uncertain(7), ("7", [])),  # type: ignore[arg-type]
+        (Uncertain(None), ("the quality gate could not tell", [])),  # type: ignore[arg-type]
+    ],
+    ids=repr,
+)
+async def test_what_a_gate_says_in_numbers_is_kept_as_text_and_can_be_read(store, start, verdict, kept):
+    feedback = []
+    workflow, _ = scripted(
+        lambda item, ctx: feedback.append(ctx.feedback),
+        repeat=True,
+        gates=[lambda output: verdict],
+        review=ReviewPolicy.NEVER,
+        retry=RetryBudget(2),
+    )
+    engine = await start(workflow)
+
+    await ran(engine)
+
+    status, attempts = await everything_read(store, engine)
+    assert status.state is StageState.FAILED
+    assert [each.feedback for each in attempts] == [Feedback(*kept)] * 2
+    assert feedback == [None, Feedback(*kept)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        (NeedsReview(1, ReviewData("x", fields=["a"])), "`$.fields[0]`"),  # type: ignore[list-item]
+        (NeedsReview(1, ReviewData("x", fields=ReviewField("a"))), "`$.fields`"),  # type: ignore[arg-type]
+        (NeedsReview(1, ReviewData("x", fields=[ReviewField("a", "choice", choices=[1])])), "`$.fields[0].choices[0]`"),  # type: ignore[list-item]
+        (NeedsReview(1, ReviewData("x", created_at="now")), "`$.created_at`"),  # type: ignore[arg-type]
+        (NeedsReview(1, ReviewData("x", details=[math.nan])), "$.details[0] is nan"),
+        (NeedsReview(1, {"summary": "x"}), "NeedsReview takes a ReviewData"),  # type: ignore[arg-type]
+    ],
+    ids=repr,
+)
+async def test_a_review_that_could_not_be_read_again_is_a_failed_attempt(store, start, answer, named):
+    engine = await start(scripted(answer)[0])
+
+    await ran(engine)
+
+    status, _ = await everything_read(store, engine)
+    assert status.state is StageState.FAILED
+    assert named in status.error
+
+
+@pytest.mark.parametrize("said", ["look", ReviewData("look")], ids=repr)
+async def test_a_text_stands_for_a_review_that_says_it(store, start, said):
+    engine = await start(scripted(NeedsReview(1, said))[0])
+
+    await ran(engine)
+
+    status, _ = await everything_read(store, engine)
+    assert (status.state, status.review.summary) == (StageState.AWAITING_REVIEW, "look")
+
+
+async def test_feedback_is_told_as_it_is_kept(store, start):
+    """A number as a key is a text in JSON, at once and after a restart."""
+    seen = []
+    workflow, _ = scripted(
+        lambda item, ctx: seen.append(ctx.feedback), repeat=True, gates=[lambda output: Rejected(Feedback("x", guidance={1: (2, 3)}))]
+    )
+    engine = await start(workflow)
+    await ran(engine)
+
+    await engine.retry_stage("a", "work")
+    await engine.run_until_idle()
+
+    assert seen[1].guidance == {"1": [2, 3]}
 
 
 @pytest.mark.parametrize("verdict", ["accepted", None, True, Accepted], ids=repr)

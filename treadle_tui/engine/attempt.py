@@ -10,17 +10,27 @@ Nothing here touches a store or publishes anything: the result says all there is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from treadle_tui.engine.codec import decode_json, encode_json, feedback_to_json, review_to_json, verdict_to_json
+from treadle_tui.engine.codec import (
+    decode_json,
+    encode_json,
+    feedback_from_json,
+    feedback_to_json,
+    review_from_json,
+    review_to_json,
+    verdict_from_json,
+    verdict_to_json,
+)
 from treadle_tui.engine.errors import StageExecutionError, TreadleError
 from treadle_tui.engine.feedback import Feedback
 from treadle_tui.engine.items import OutputType
+from treadle_tui.engine.json_values import encode_json as encode_plain
 from treadle_tui.engine.outcomes import Completed, Failed, FanOut, NeedsReview, Retry, Skipped, StageOutcome, SubTask
 from treadle_tui.engine.quality import Rejected, Uncertain, Verdict, ask_all
 from treadle_tui.engine.retry import MAX_DELAY_SECONDS, RetryBudget
@@ -127,27 +137,43 @@ class Resolution(msgspec.Struct):
 
     async def of_outcome(self, outcome: StageOutcome) -> Result:
         """Where an answer leads. Raises for an answer that cannot be kept."""
-        result = await self._of_outcome(outcome)
-        self._check_writable(result)
-        return result
+        return self._as_kept(await self._of_outcome(outcome))
 
-    def _check_writable(self, result: Result) -> None:
-        """Raise `StageExecutionError` when a part of the result besides its output has no JSON form: no store could keep it."""
-        parts = (result.verdict, result.feedback, result.review, result.subtasks, to_json(result.statements))
-        if any(parts):
-            try:
-                encode_json(parts)
-            except (TypeError, ValueError, RecursionError) as error:
-                raise StageExecutionError(
-                    self.definition.name, f"what the stage or its gate said cannot be kept as JSON: {error}"
-                ) from error
+    def _as_kept(self, result: Result) -> Result:
+        """The result with its parts besides the output as every store gives them back: plain JSON values of the right shape.
+
+        Raises: `StageExecutionError` for what no store could keep, or could keep and not give back.
+        """
+        try:
+            encode_json((result.subtasks, to_json(result.statements)))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise StageExecutionError(self.definition.name, f"what the stage said cannot be kept as JSON: {error}") from error
+        if not (result.verdict or result.feedback or result.review):
+            return result
+        return replace(
+            result,
+            verdict=self._part_as_kept(result.verdict, "the verdict", verdict_from_json),
+            feedback=self._part_as_kept(result.feedback, "the feedback", feedback_from_json),
+            review=self._part_as_kept(result.review, "the review it asks for", review_from_json),
+        )
+
+    def _part_as_kept(self, part: Any, what: str, read: Callable[[Any], Any]) -> Any:
+        kept = decode_json(encode_plain(part, what, self.definition.name))
+        try:
+            read(kept)
+        except msgspec.ValidationError as error:
+            raise StageExecutionError(self.definition.name, f"{what} is not of its type: {error}") from error
+        return kept
 
     async def _of_outcome(self, outcome: StageOutcome) -> Result:
         match outcome:
             case Completed(output, summary):
                 return await self._of_output(output, summary, None)
             case NeedsReview(output, data, summary):
-                return await self._of_output(output, summary, data or ReviewData(summary or "the stage asks for a review"))
+                if data is not None and not isinstance(data, (ReviewData, str)):
+                    raise StageExecutionError(self.definition.name, f"NeedsReview takes a ReviewData, or a text; it was given {data!r}")
+                asked = data if isinstance(data, ReviewData) else ReviewData(data or summary or "the stage asks for a review")
+                return await self._of_output(output, summary, asked)
             case Skipped(reason):
                 return Result(move=Move.SKIP, outcome="skipped", reason=self._masked(said(reason)))
             case FanOut(subtasks):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from treadle_tui.engine.record import Record, refuse_changes
+from treadle_tui.engine.record import Record, keep_text, refuse_changes
 
 
 class Criterion(Record, frozen=True):
@@ -17,8 +17,14 @@ class Criterion(Record, frozen=True):
 
     name: str
     expected: str
+    """What is no text, a number for example, is kept as one; `actual` too."""
     actual: str
     passed: bool
+
+    def __post_init__(self) -> None:
+        for field in ("name", "expected", "actual"):
+            keep_text(self, field)
+        msgspec.structs.force_setattr(self, "passed", bool(self.passed))
 
 
 class Feedback(Record, frozen=True):
@@ -29,6 +35,9 @@ class Feedback(Record, frozen=True):
     guidance: Any = None
     """Any JSON value; the stage that reads it knows its shape."""
     source: Literal["gate", "person"] = "gate"
+
+    def __post_init__(self) -> None:
+        keep_text(self, "summary")
 
 
 refuse_changes(Criterion, Feedback)

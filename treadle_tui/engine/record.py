@@ -85,3 +85,10 @@ def _refuse_change(self: Record, name: str, *value: object) -> NoReturn:
     raise FrozenInstanceError(
         f"cannot {'assign to' if value else 'delete'} field {name!r} of a {type(self).__name__}; make another with replace"
     )
+
+
+def keep_text(record: Record, field: str) -> None:
+    """Make a text of what a field that holds one was given: nothing of None, and of an exception its words."""
+    given = getattr(record, field)
+    if not isinstance(given, str):
+        msgspec.structs.force_setattr(record, field, "" if given is None else str(given))

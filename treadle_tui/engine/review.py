@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from treadle_tui.engine.errors import InvalidDefinition, nearest
 from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.record import Record, refuse_changes
+from treadle_tui.engine.record import Record, keep_text, refuse_changes
 
 FieldKind = Literal["text", "number", "bool", "choice"]
 When = Literal["never", "always", "on_escalation", "on_uncertain", "on_escalation_or_uncertain", "sample"]
@@ -50,6 +50,9 @@ class ReviewData(Record, frozen=True):
     fields: list[ReviewField] | None = None
     created_at: datetime | None = None
     """When the review began to wait; set by the engine when it is left out."""
+
+    def __post_init__(self) -> None:
+        keep_text(self, "summary")
 
 
 class ReviewDecision(Record, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.record import Record, refuse_changes
+from treadle_tui.engine.record import Record, keep_text, refuse_changes
 
 
 class Verdict(Record, frozen=True):
@@ -41,6 +41,9 @@ class Uncertain(Verdict, frozen=True):
     """The gate cannot tell."""
 
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        keep_text(self, "reason")
 
 
 refuse_changes(Verdict)
