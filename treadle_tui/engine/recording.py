@@ -1,7 +1,7 @@
 """Hands the results of attempts to the store, many at once, and keeps those that it refuses until it does not.
 
-One batch is under way at a time; what ends meanwhile is the next one, so that batches grow with the load. Ordinary completions are
-one call, which also claims the stages they set free; everything else is recorded attempt by attempt.
+What ends while a batch is under way is the next one, so that batches grow with the load; only a full one does not wait for the one
+before it. Ordinary completions are one call, which also claims the stages they set free; everything else is recorded attempt by attempt.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ log = logging.getLogger("treadle.engine")
 STORE_PAUSES = (0.1, 0.5, 2.0, 5.0)
 """Seconds to wait before a store that refused is asked again; the last one is repeated."""
 
-BATCH = 256
+BATCH = 512
 """Attempts recorded by one call: while the store writes these, the engine runs what the last call set free."""
+AT_ONCE = 2
+"""Calls under way at once, as long as each is a full one: the store goes on with one while the engine begins what another claimed."""
 
 _Finish = Callable[[int, Sequence[Ended], Collection[int], Mapping[int, str], int], Awaitable[Recorded]]
 Begin = Callable[[AttemptPool, Sequence[Claim]], None]
@@ -94,9 +96,8 @@ class Recorder:
         self._begin = begin
         self._recorded = recorded
         self._ended: list[RunningAttempt] = []
-        self._in_hand: list[RunningAttempt] = []
-        """Those whose results are being recorded."""
-        self._task: asyncio.Task[None] | None = None
+        self._in_hand: dict[asyncio.Task[None], list[RunningAttempt]] = {}
+        """Those whose results are being recorded, by what records them."""
 
     def ended(self, attempt: RunningAttempt, result: Result) -> None:
         """An attempt has ended: record it soon."""
@@ -104,31 +105,36 @@ class Recorder:
             attempt.flush(self._now())
         attempt.result = result
         self._ended.append(attempt)
-        if self._task is None:
-            self._task = asyncio.create_task(self._record_what_ended(), name="treadle recorder")
+        if not self._in_hand or (len(self._ended) >= BATCH and len(self._in_hand) < AT_ONCE):
+            task = asyncio.create_task(self._record_what_ended(), name="treadle recorder")
+            self._in_hand[task] = []
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """What records at this moment."""
-        return set() if self._task is None else {self._task}
+        return set(self._in_hand)
 
     async def stop(self, seconds: float) -> list[RunningAttempt]:
         """Wait so long until everything that has ended is recorded; the attempts whose results the store still refuses then."""
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=seconds)
-        if self._task is None:
+        if self._in_hand:
+            await asyncio.wait(self.tasks, timeout=seconds)
+        if not self._in_hand:
             return []
-        self._task.cancel()
-        await asyncio.wait({self._task}, timeout=seconds)
-        left = self._in_hand + self._ended
-        self._in_hand, self._ended = [], []
+        for task in self.tasks:
+            task.cancel()
+        left = list(chain(*self._in_hand.values(), self._ended))
+        await asyncio.wait(self.tasks, timeout=seconds)
+        self._in_hand.clear()
+        self._ended = []
         return left
 
     async def _record_what_ended(self) -> None:
+        me = asyncio.current_task()
+        assert me is not None
         try:
             while self._ended:
                 batch, self._ended = self._ended[:BATCH], self._ended[BATCH:]
-                self._in_hand = batch
+                self._in_hand[me] = batch
                 plain, subtasks, others = _sorted_out(batch)
                 if plain:
                     others += await self._record_plainly(plain, self.store.finish_plainly)
@@ -141,9 +147,9 @@ class Recorder:
                     else:
                         await self._record_one(one, _result_of(one))
                     self._recorded(others, True)
-                self._in_hand = []
+                self._in_hand[me] = []
         finally:
-            self._task = None
+            del self._in_hand[me]
 
     # --- many at once -----------------------------------------------------------------------------------------------
 

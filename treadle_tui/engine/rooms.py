@@ -80,6 +80,9 @@ class Limits:
         """An attempt of the stage was claimed."""
         self.total += 1
         self._running[stage] += 1
+        self._count_tags(stage, now)
+
+    def _count_tags(self, stage: int, now: int) -> None:
         for tag in self.stages[stage].tags:
             self._running_tags[tag] += 1
             if tag in self._rates:
@@ -97,7 +100,10 @@ class Limits:
                 return False
             if tag in self._rates and self._rates[tag].room(now) <= 0:
                 return False
-        self.started(stage, now)
+        self.total += 1
+        self._running[stage] += 1
+        if limit.tags:
+            self._count_tags(stage, now)
         return True
 
     def give_back(self, stage: int) -> None:

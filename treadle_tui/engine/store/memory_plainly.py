@@ -105,7 +105,7 @@ def _sorted_out(
             or item is None
             or item.flags
             or _JUDGED(task) != (worker, claim.fence, RUNNING, 1, DECLARE, 0, None)
-            or any((item.key, dependent, 0) in tasks for dependent in stage.dependents)
+            or [dependent for dependent in stage.dependents if (item.key, dependent, 0) in tasks]
         ):
             left.append(each)
         else:
@@ -136,7 +136,8 @@ def _record(unit: MemoryUnit, worker: int, ordinary: Sequence[_Ending], first: _
         task.interruptions = 0
         task.updated_at = task.completed_at = now
         leased.discard(claim.key)
-        history.setdefault(claim.key, []).append(Attempt(*claim.key, 1, task.started_at, now, _COMPLETED_OUTCOME, each.result.output))
+        attempt = Attempt(*claim.key, 1, task.started_at, now, _COMPLETED_OUTCOME, each.result.output)
+        history[claim.key] = (*history.get(claim.key, ()), attempt)
         item.open_stages -= 1
         seq += 1
         tell((seq, now, _COMPLETED_KIND, item.workflow, item.key, stage.id, None, 1, None))
@@ -172,7 +173,7 @@ def _remember(unit: MemoryUnit, ordinary: Sequence[_Ending]) -> None:
         for (_, task, item, stage), values in zip(ordinary, photographs, strict=True):
             task.put_back(values)
             unit.changed(task)
-            unit.history[task.key].pop()
+            unit.forget_last_attempt(task.key)
             item.open_stages += 1
             for dependent in stage.dependents:
                 unit.tasks.pop((item.key, dependent, 0), None)

@@ -106,7 +106,7 @@ class MemoryRetention(RetentionRows):
         gone = {attempt[:4] for attempt in attempts}
         before = {key: self._unit.history[key] for key in {attempt[:3] for attempt in attempts}}
         self._unit.undo_with(lambda: self._unit.history.update(before))
-        self._unit.history |= {key: [attempt for attempt in kept if attempt.key not in gone] for key, kept in before.items()}
+        self._unit.history |= {key: tuple(attempt for attempt in kept if attempt.key not in gone) for key, kept in before.items()}
 
     def drop_outputs(self, item: int) -> None:
         for key, attempts in self._unit.history.items():

@@ -33,7 +33,8 @@ class MemoryUnit(Unit):
         self.ids: dict[str, int] = {}
         self.tasks: dict[TaskKey, Task] = {}
         self.subs: dict[tuple[int, int], dict[int, Task]] = {}
-        self.history: dict[TaskKey, list[Attempt]] = {}
+        self.history: dict[TaskKey, tuple[Attempt, ...]] = {}
+        """Tuples, which the interpreter need not look through for garbage, as it would lists."""
         self.memos: dict[tuple[int, int, int, str], bytes] = {}
         self.index = TaskIndex(self.tasks)
         self._shapes: dict[int, WorkflowShape] = {}
@@ -225,9 +226,15 @@ class MemoryUnit(Unit):
         return list(self.history.get((item, stage, sub), ()))
 
     def insert_attempt(self, attempt: Attempt) -> None:
-        history = self.history.setdefault((attempt.item, attempt.stage, attempt.sub), [])
-        history.append(attempt)
-        self.undo_with(lambda: history.pop())
+        key = (attempt.item, attempt.stage, attempt.sub)
+        self.history[key] = (*self.history.get(key, ()), attempt)
+        self.undo_with(lambda: self.forget_last_attempt(key))
+
+    def forget_last_attempt(self, key: TaskKey) -> None:
+        """Take back that an attempt was recorded."""
+        kept = self.history.pop(key)[:-1]
+        if kept:
+            self.history[key] = kept
 
     def memo(self, item: int, stage: int, sub: int, key: str) -> bytes | None:
         return self.memos.get((item, stage, sub, key))

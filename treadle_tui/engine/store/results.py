@@ -29,7 +29,7 @@ class Work(Enum):
     REDUCE = "reduce"
 
 
-class Claim(Record, frozen=True, kw_only=True):
+class Claim(Record, frozen=True, kw_only=True, gc=False):
     """One attempt to run, with all its code will be told. Bytes are JSON."""
 
     key: TaskKey
@@ -111,7 +111,7 @@ class Result(Record, frozen=True, kw_only=True):
     """What to record instead when a statement fails."""
 
 
-class Ended(Record, frozen=True):
+class Ended(Record, frozen=True, gc=False):
     """An attempt that has ended, and the dependents its engine has room for."""
 
     claim: Claim
