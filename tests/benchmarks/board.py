@@ -177,7 +177,8 @@ def fed(folder: Path, db: str, rate: int, results: Results) -> None:
     with running(command, folder, b"item-0000000", BENCH_FEED=str(rate)) as (program, _):
         program.drain(2.5)
         keys = Keys(program)
-        screen, cpu, began, seq = program.screen_seconds, program.cpu_seconds, time.perf_counter(), last_event(folder / "fed.db")
+        screen, cpu, waited, seq = program.screen_seconds, program.cpu_seconds, program.waited_seconds, last_event(folder / "fed.db")
+        began = time.perf_counter()
         keys.press_for(FED_SECONDS)
         seconds = time.perf_counter() - began
         name = f"fed {rate:,}/s"
@@ -185,6 +186,7 @@ def fed(folder: Path, db: str, rate: int, results: Results) -> None:
         results.setdefault(f"{name}: key to paint p50, ms", []).append(statistics.median(keys.times))
         results.setdefault(f"{name}: key to paint p99, ms", []).append(percentile(keys.times, 0.99))
         results.setdefault(f"{name}: % of a core for the screen's thread", []).append(100 * (program.screen_seconds - screen) / seconds)
+        results.setdefault(f"{name}: % of the time it waited for a core", []).append(100 * (program.waited_seconds - waited) / seconds)
         results.setdefault(f"{name}: % of a core for the whole process", []).append(100 * (program.cpu_seconds - cpu) / seconds)
 
 

@@ -107,6 +107,11 @@ class Program:
         return _cpu(Path(f"/proc/{self.pid}/task/{self.pid}/stat"))
 
     @property
+    def waited_seconds(self) -> float:
+        """For which its main thread was ready and no processor was free."""
+        return int(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+
+    @property
     def megabytes(self) -> float:
         """Resident."""
         found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FED_ITEMS = 2000
 #: Every change goes to a share of these items, so that a line of the screen has little to do with the next.
 STRANDS = 4
+MOST_UNDER_WAY = 8
 
 
 def write_counts(path: Path, *_: object) -> None:
@@ -66,12 +67,16 @@ _FEEDING: set[asyncio.Task[None]] = set()
 
 
 async def feed(store: SqliteStateStore, rate: float) -> None:
-    """Change so many cells a second until the store is closed."""
+    """Change so many cells a second until the store is closed; a few transactions are under way at any time."""
     began, told = time.perf_counter(), 0
+    under_way: set[asyncio.Future[int]] = set()
     for turn in itertools.count():
         if (early := told / rate - (time.perf_counter() - began)) > 0:
             await asyncio.sleep(early)
-        told += await store._run(partial(change_some, turn=turn), int(time.time() * 1000))
+        told += FED_ITEMS // STRANDS
+        under_way.add(asyncio.ensure_future(store._run(partial(change_some, turn=turn), int(time.time() * 1000))))
+        if len(under_way) >= MOST_UNDER_WAY:
+            _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
 
 def change_some(unit: Unit, turn: int) -> int:
@@ -91,9 +96,10 @@ def change_some(unit: Unit, turn: int) -> int:
     unit.flush()
     unit.note_written()
     unit.forget_items(items)
-    unit.connection.executemany(
-        "UPDATE treadle_tasks SET state = ?, version = version + 1, updated_at = ? WHERE item = ? AND stage = ? AND sub = 0",
-        [(after, unit.now, item, stage) for item in items],
+    unit.connection.execute(
+        "UPDATE treadle_tasks SET state = ?, version = version + 1, updated_at = ? WHERE stage = ? AND sub = 0"
+        " AND item IN (SELECT value FROM json_each(?))",
+        (after, unit.now, stage, json.dumps(list(items))),
     )
     unit.count(stage, False, before, -len(items))
     unit.count(stage, False, after, len(items))

@@ -248,8 +248,9 @@ class GridPainter(Record, frozen=True):
 class StripCache:
     """Drawn lines, by what they are about; one is drawn again when anything it shows is another object or value."""
 
-    def __init__(self, most: int = 256) -> None:
-        self._most = most
+    def __init__(self, most: int = 64) -> None:
+        self.most = most
+        """Lines that are kept. Textual keeps beside each of them every way in which it was ever cut: a dozen strips."""
         self._strips: dict[LineKey, tuple[BoardLine, str | None, bool, bool, Strip]] = {}
 
     def strip(self, painter: GridPainter, line: BoardLine, cursor_stage: str | None, *, is_marked: bool, is_gone: bool = False) -> Strip:
@@ -260,8 +261,9 @@ class StripCache:
         if known is not None and known[1:4] == (cursor_stage, is_marked, is_gone) and _shows_the_same(known[0], line):
             return known[4]
         strip = painter.line(line, cursor_stage, is_marked=is_marked, is_gone=is_gone)
-        if len(self._strips) >= self._most:
-            self._strips.clear()
+        self._strips.pop(line.key, None)
+        while len(self._strips) >= self.most:
+            del self._strips[next(iter(self._strips))]
         self._strips[line.key] = (line, cursor_stage, is_marked, is_gone, strip)
         return strip
 

@@ -271,6 +271,7 @@ class GridView(ScrollView):
     def on_resize(self) -> None:
         """The terminal has another size."""
         self._drop_painter()
+        self._strips.most = 2 * max(1, self._line_height())
         self.virtual_size = Size(self._text_width, self.board.line_count + HEAD_LINES)
         self._look()
         self.scroll_to_cursor()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,11 @@ from treadle_tui.engine.store.shape import WorkflowShape, policy_of
 if TYPE_CHECKING:
     from treadle_tui.engine.store.item_fold import ItemFold
     from treadle_tui.engine.store.log_view import Failure
+
+
+#: Cells that are not made again when they are read again: those of a tall screen of many stages.
+_CELLS_KEPT = 2048
+_NO_SUBTASKS: Mapping[StageState, int] = {}
 
 
 def moment(milliseconds: int | None) -> datetime | None:
@@ -219,6 +225,14 @@ def cell_of(
         subtasks=subs,
         subtasks_by_state=by_state,
     )
+
+
+@lru_cache(_CELLS_KEPT)
+def plain_cell(
+    state: int, attempt: int, version: int, updated_at: int, subs: int, started_at: int | None, completed_at: int | None
+) -> Cell:
+    """The same of a stage none of whose subtasks has a row. A live board reads again and again what has mostly not changed."""
+    return cell_of(_NO_SUBTASKS, state, attempt, version, updated_at, subs, started_at, completed_at)
 
 
 def item_row(item: Item, shape: WorkflowShape, cells: Mapping[int, Cell]) -> ItemRow:

@@ -137,7 +137,10 @@ class ListQuestions:
             views.item_row(
                 item,
                 shapes[item.workflow],
-                {stage: views.cell_of(subtasks.get((key, stage), {}), *columns) for stage, columns in cells.get(key, {}).items()},
+                {
+                    stage: views.cell_of(by_state, *columns) if (by_state := subtasks.get((key, stage))) else views.plain_cell(*columns)
+                    for stage, columns in cells.get(key, {}).items()
+                },
             )
             for key, item in items.items()
         ]
