@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import App, ScreenStackError
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome, NoColor
 from textual.geometry import Size
@@ -362,6 +363,12 @@ class TreadleApp(App[int]):
         if inspect.isawaitable(done):
             await done
 
+    def pop_screen(self) -> AwaitComplete:
+        """Close the screen on top, and let go of how it was drawn."""
+        closing = super().pop_screen()
+        self.call_later(_let_go_of_what_was_drawn)
+        return closing
+
     def export_picture(self) -> None:
         """Write what is on the screen as an SVG file into the current directory."""
         try:
@@ -478,6 +485,15 @@ def _make_workbench(app: TreadleApp, page: FirstPage | None) -> Workbench:
     from treadle_tui.workbench import Workbench
 
     return Workbench(app, page)
+
+
+def _let_go_of_what_was_drawn() -> None:
+    """Textual remembers two colours for each of a thousand widgets, and with them every line that a closed one has drawn."""
+    from textual._styles_cache import StylesCache
+
+    clear = getattr(StylesCache.get_inner_outer, "cache_clear", None)
+    if clear is not None:
+        clear()
 
 
 def _page_of(reading: FirstReading) -> FirstPage | None:
