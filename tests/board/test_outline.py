@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -127,3 +128,47 @@ def test_a_very_long_text_comes_in_portions() -> None:
 
     assert "50,000 characters" in text_of(lines[0])
     assert len(lines) < 400
+
+
+def test_a_table_wider_than_the_place_moves_sideways_and_keeps_its_first_column() -> None:
+    records = [{"name": f"row {number}"} | {f"field {each}": f"value {each} of {number}" for each in range(12)} for number in range(3)]
+    outline = Outline([data_node("records", records, ("records",))])
+    node = outline.nodes[0]
+
+    def drawn() -> str:
+        return "\n".join(text_of(line) for line in outline.lines(80))
+
+    assert "field 0" in drawn()
+    assert "field 11" not in drawn()
+    assert "columns 1, 2 – 6 of 13; → and ← show the others" in drawn()
+    assert all(width_of(text_of(line)) <= 80 for line in outline.lines(80))
+    while outline.move(node, 1):
+        assert "row 2" in drawn()
+    assert "value 11 of 2" in drawn()
+    assert "field 0" not in drawn()
+    assert outline.move(node, -1)
+    while outline.move(node, -1):
+        pass
+    assert "field 0" in drawn()
+    assert not outline.move(node, -1)
+
+
+def test_what_is_looked_for_in_a_wide_table_comes_into_sight() -> None:
+    records = [{"name": f"row {number}"} | {f"field {each}": f"value {each} of {number}" for each in range(12)} for number in range(3)]
+    outline = Outline([data_node("records", records, ("records",))])
+
+    outline.reveal(re.compile("value 9").search)
+
+    assert any("value 9 of 1" in text_of(line) for line in outline.lines(80))
+
+
+def test_a_table_nobody_can_move_or_with_a_column_that_has_no_room_is_shown_entry_by_entry() -> None:
+    records = [{"name": "a", "text": "x" * 38, "other": "y" * 38, "more": "z" * 38} for _ in range(2)]
+
+    still = Outline([data_node("records", records, ("records",))], stands_still=True).lines(60)
+    narrow = Outline([data_node("records", records, ("records",))]).lines(30)
+
+    for lines in (still, narrow):
+        text = "\n".join(text_of(line) for line in lines)
+        assert "columns" not in text
+        assert all(name in text for name in ("text", "other", "more"))

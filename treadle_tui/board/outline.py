@@ -53,7 +53,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of short texts under column names; drawn as a table where it fits, else its node's children are shown."""
+    """Rows of short texts under column names. Where not all columns have room, the first one stays and the others move past it."""
 
     names: tuple[str, ...]
     rows: tuple[tuple[Span, ...], ...]
@@ -64,19 +64,41 @@ class Table:
         return [max(map(width_of, column)) for column in columns]
 
     def fits(self, width: int) -> bool:
-        """Whether it can be drawn in so many cells."""
-        return sum(self.widths()) + _LABEL_GAP * (len(self.names) - 1) <= width
+        """Whether all of it can be drawn side by side in so many cells."""
+        return _taken(self.widths()) <= width
 
-    def lines(self) -> Iterator[tuple[Span, ...]]:
-        """The column names, then the rows."""
+    def moves(self, width: int) -> bool:
+        """Whether it can be drawn some columns at a time: no column is too wide to stand beside the first one."""
+        first, *others = self.widths()
+        return _taken([first, max(others, default=0)]) <= width
+
+    def columns(self, width: int, first: int) -> tuple[int, ...]:
+        """The numbers of the columns that have room when `first` is how many are left out behind the first one; the last one at most."""
         widths = self.widths()
-        yield self._line([Span(name, Tone.MUTED) for name in self.names], widths)
-        for row in self.rows:
-            yield self._line(row, widths)
+        if _taken(widths) <= width:
+            return tuple(range(len(widths)))
+        last = len(widths) - 1
+        while last > 1 and _taken([widths[0], *widths[last - 1 :]]) <= width:
+            last -= 1
+        start = min(1 + first, last)
+        shown = [0, start]
+        while shown[-1] + 1 < len(widths) and _taken([widths[number] for number in (*shown, shown[-1] + 1)]) <= width:
+            shown.append(shown[-1] + 1)
+        return tuple(shown)
 
-    def _line(self, spans: Sequence[Span], widths: Sequence[int]) -> tuple[Span, ...]:
-        gap = " " * _LABEL_GAP
-        return tuple(Span(fit(span.text, width) + gap, span.tone) for span, width in zip(spans, widths, strict=True))
+    def lines(self, columns: Sequence[int] | None = None) -> Iterator[tuple[Span, ...]]:
+        """The column names, then the rows; below them, which columns these are when they are not all."""
+        widths = self.widths()
+        chosen = range(len(widths)) if columns is None else columns
+        for row in ([Span(name, Tone.MUTED) for name in self.names], *self.rows):
+            yield tuple(Span(fit(row[number].text, widths[number]) + " " * _LABEL_GAP, row[number].tone) for number in chosen)
+        if len(chosen) < len(widths):
+            others = f"{chosen[1] + 1} – {chosen[-1] + 1}" if len(chosen) > 2 else f"{chosen[-1] + 1}"
+            yield (Span(f"columns 1, {others} of {len(widths)}; → and ← show the others", Tone.MUTED),)
+
+
+def _taken(widths: Sequence[int]) -> int:
+    return sum(widths) + _LABEL_GAP * (len(widths) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +147,8 @@ class Folds:
     """What has been folded and unfolded by hand, by key: the same for all outlines that are shown in one place."""
 
     by_key: dict[Key, bool] = field(default_factory=dict)
+    moved: dict[Key, int] = field(default_factory=dict)
+    """How many columns are left out behind the first one, of tables that are wider than the place."""
     changes: int = 0
 
     def put(self, key: Key, is_open: bool) -> None:
@@ -141,8 +165,12 @@ class Outline:
     _folds: Folds = field(default_factory=Folds)
     _children: dict[Key, Sequence[Node]] = field(default_factory=dict)
     _lines: list[OutlineLine] = field(default_factory=list)
+    _rooms: dict[Key, int] = field(default_factory=dict)
+    """Cells there were for each table that was drawn."""
     _drawn_for: tuple[int, int] = (-1, -1)
     """The width, and how often something had been folded by then."""
+    stands_still: bool = False
+    """Nobody can move a table sideways: one that is too wide is shown entry by entry."""
 
     def another(self, nodes: Sequence[Node]) -> Outline:
         """An outline of other nodes for the same place: what was unfolded by hand is so there as well."""
@@ -165,6 +193,21 @@ class Outline:
             if line.is_first:
                 self._folds.put(line.node.key, is_open)
 
+    def move(self, node: Node, columns: int) -> bool:
+        """Move an unfolded table that is too wide by so many columns; whether that changed anything."""
+        if node.table is None or not self.is_open(node) or self.stands_still:
+            return False
+        room = self._rooms.get(node.key, 0)
+        shown = node.table.columns(room, self._folds.moved.get(node.key, 0))
+        if not room or len(shown) == len(node.table.names):
+            return False
+        after = max(0, shown[1] - 1 + columns)
+        if after == shown[1] - 1 or node.table.columns(room, after) == shown:
+            return False
+        self._folds.moved[node.key] = after
+        self._folds.changes += 1
+        return True
+
     def reveal(self, has: Callable[[str], object], most: int = _MOST_SEARCHED) -> None:
         """Unfold whatever has to be for every node with such a text to be seen; looks at no more than so many nodes."""
         left = [most]
@@ -175,7 +218,10 @@ class Outline:
         left[0] -= 1
         if left[0] < 0:
             return False
-        inside = node.table is not None and any(has(span.text) for row in node.table.rows for span in row)
+        places = [number for row in node.table.rows for number, span in enumerate(row) if has(span.text)] if node.table is not None else []
+        inside = bool(places)
+        if places:
+            self._folds.moved[node.key] = max(0, min(places) - 1)
         for child in self._children_of(node) if node.make_children is not None else ():
             inside = self._reveal(child, has, left) or inside
         if inside:
@@ -213,9 +259,11 @@ class Outline:
 
     def _draw_inside(self, node: Node, depth: int, width: int, at: int) -> None:
         room = width - INDENT * depth - INDENT
-        if node.table is not None and (node.make_children is None or node.table.fits(room)):
+        table = node.table
+        if table is not None and (node.make_children is None or table.fits(room) or (table.moves(room) and not self.stands_still)):
             indent = Span(" " * (INDENT * depth + INDENT))
-            for spans in node.table.lines():
+            self._rooms[node.key] = room
+            for spans in table.lines(table.columns(room, self._folds.moved.get(node.key, 0))):
                 self._lines.append(OutlineLine(_clip((indent, *spans), width), node, False, at))
         elif node.make_children is not None:
             self._draw(self._children_of(node), depth, width, at)

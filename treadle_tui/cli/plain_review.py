@@ -125,7 +125,7 @@ class _Round:
         for heading, value in (("details", shown.review.details if shown.review else None), ("output", shown.output)):
             if value is not None:
                 say(f"{heading}:")
-                for line in Outline(data_nodes(value, (heading,))).lines(_WIDTH):
+                for line in Outline(data_nodes(value, (heading,)), stands_still=True).lines(_WIDTH):
                     say("  " + "".join(span.text for span in line.spans).rstrip())
         return True
 

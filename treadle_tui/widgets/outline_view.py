@@ -34,8 +34,22 @@ class OutlineView(LineView, can_focus=True):
         Binding("pagedown,J,space", "page(1)", "Page down", show=False, id="outline.page_down", tooltip="One screen down"),
         Binding("home", "top", "Top", show=False, id="outline.top", tooltip="To the beginning"),
         Binding("end", "bottom", "Bottom", show=False, id="outline.bottom", tooltip="To the end"),
-        Binding("right,l", "unfold", "Unfold", id="outline.unfold", key_display="→", tooltip="Unfold what is under the cursor"),
-        Binding("left,h", "fold", "Fold", show=False, id="outline.fold", tooltip="Fold what is under the cursor, or what it is in"),
+        Binding(
+            "right,l",
+            "unfold",
+            "Unfold",
+            id="outline.unfold",
+            key_display="→",
+            tooltip="Unfold it; in a wide table: columns to the right",
+        ),
+        Binding(
+            "left,h",
+            "fold",
+            "Fold",
+            show=False,
+            id="outline.fold",
+            tooltip="Fold it; in a wide table: columns to the left",
+        ),
         Binding("L", "unfold_all", "Unfold all", show=False, id="outline.unfold_all", tooltip="Unfold or fold everything shown"),
     ]
 
@@ -282,7 +296,7 @@ class OutlineView(LineView, can_focus=True):
     def action_unfold(self) -> None:
         """Unfold the node under the cursor."""
         node = self._node()
-        if node is not None and self.outline.fold(node, True):
+        if node is not None and (self.outline.fold(node, True) or self.outline.move(node, 1)):
             self._rearrange()
 
     def action_fold(self) -> None:
@@ -290,6 +304,9 @@ class OutlineView(LineView, can_focus=True):
         if self.cursor_line >= len(self.lines):
             return
         line = self.lines[self.cursor_line]
+        if self.outline.move(line.node, -1):
+            self._rearrange()
+            return
         if line.is_first and self.outline.fold(line.node, False):
             self._rearrange()
             return
