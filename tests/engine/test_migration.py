@@ -262,6 +262,19 @@ async def test_a_stage_added_to_a_cancelled_item_is_cancelled_and_can_be_retried
     assert (await states(store, "i"))["c"] == "completed"
 
 
+async def test_a_stage_added_to_an_item_that_was_cancelled_once_is_told_to_be_pending(store: Any, start: Start):
+    engine = await start(docs("a", "b<a"))
+    await engine.submit("docs", [{"id": "i"}])
+    await engine.cancel("i")
+    await engine.retry_stage("i", "a")
+    await engine.close()
+
+    await start(docs("a", "b<a", "c<a"))
+
+    assert await states(store, "i") == {"a": "pending", "b": "cancelled", "c": "pending"}
+    assert await disagreements(store) == []
+
+
 async def test_a_stage_added_to_a_paused_item_waits_for_it(store: Any, change: Begin, start: Start):
     before = docs("a", "b<a")
     first = await change(before, before, {"id": "i", "b": "review"})

@@ -26,8 +26,10 @@ NOT_READY, READY, READY_BUT_PAUSED, READY_BUT_HELD = range(4)
 DECLARE, FANNED_OUT, REDUCE = range(3)
 """What the next claim of a stage runs: its function, its subtasks, or its reduce."""
 
-PAUSED, CANCELLED_ITEM, DECIDED, OUTPUTS_DROPPED = 1, 2, 4, 8
-"""Flags of an item. DECIDED: some stage of it carries a person's decision. OUTPUTS_DROPPED: retention has, see `retention`."""
+PAUSED, CANCELLED_ITEM, DECIDED, OUTPUTS_DROPPED, REVIVED = 1, 2, 4, 8, 16
+"""Flags of an item. DECIDED: some stage of it carries a person's decision. OUTPUTS_DROPPED: retention has, see `retention`. REVIVED: it was
+cancelled, and went on: its events say of stages they do not name that they were cancelled.
+"""
 
 TURN = 100
 """How many items submitted later come before the next of an item's tasks that became ready in one moment.
@@ -149,6 +151,11 @@ class Item(Row, eq=False, gc=False):
     def is_paused(self) -> bool:
         """Whether a person paused it."""
         return bool(self.flags & PAUSED)
+
+    def revive(self) -> None:
+        """Some of it runs again: it is not cancelled any more."""
+        if self.flags & CANCELLED_ITEM:
+            self.flags = (self.flags & ~CANCELLED_ITEM) | REVIVED
 
 
 class Attempt(Row, eq=False, gc=False):

@@ -21,6 +21,7 @@ from treadle_tui.engine.store.rows import (
     NOT_READY,
     PENDING,
     RETRY_WAIT,
+    REVIVED,
     RUNNING,
     SATISFIED,
     SKIPPED,
@@ -172,7 +173,7 @@ class _Mover:
         for name, has_row in fates.dropped.items():
             self._drop(item, name, fates.states.get(name, PENDING), has_row)
         for name, fate in fates.added.items():
-            if name in self.returning:  # whoever folds events has been told that it was skipped
+            if name in self.returning or item.flags & REVIVED:  # whoever folds events was told that it was skipped, or cancelled
                 unit.emit(ev.StageRetried, Task(item.key, self.shape.by_name[name].id), workflow=item.workflow, by="")
             if fate == "pending":
                 item.open_stages += 1
@@ -242,7 +243,7 @@ def drop(unit: Unit, item_id: str, stage: str, by: str) -> list[Lease]:
     leases = [(each.key, each.fence) for each in (task, *unit.subtasks(item.key, task.stage)) if each.worker is not None]
     unit.edit(task)
     unit.edit(item)
-    item.flags &= ~CANCELLED_ITEM
+    item.revive()
     if task.worker is not None:
         record_attempt(unit, task, "interrupted", error="removed from the workflow")
     discard_subtasks(unit, task)

@@ -7,7 +7,6 @@ from treadle_tui.engine.errors import InvalidTransition
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.store.rows import (
     CANCELLED,
-    CANCELLED_ITEM,
     ENDED,
     FAILED,
     FANNED_OUT,
@@ -48,7 +47,7 @@ def retry(unit: Unit, item_id: str, stage: str, by: str, subtask: str | None = N
     refuse_removed(unit, item, task, PENDING)
     refuse_without_outputs(unit, item, task, StageState.PENDING, {task.stage})
     unit.edit(item)
-    item.flags &= ~CANCELLED_ITEM
+    item.revive()
     if task.sub:
         _retry_subtask(unit, item, task, by)
     else:
@@ -103,7 +102,7 @@ def rerun(unit: Unit, item_id: str, stage: str, by: str) -> list[Lease]:
     again = {task.stage, *shape.behind(task.stage)}
     refuse_without_outputs(unit, item, task, StageState.PENDING, again)
     unit.edit(item)
-    item.flags &= ~CANCELLED_ITEM
+    item.revive()
     if again.issuperset(shape.by_id):  # every output will be a new one
         item.flags &= ~OUTPUTS_DROPPED
     moved = [task]
