@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from treadle_tui.engine import (
     RetryBudget,
     ReviewData,
     ReviewPolicy,
+    SqliteStateStore,
     StageSkipped,
     StageState,
     Workflow,
@@ -631,6 +633,20 @@ async def test_masks_and_type_hints_are_stored_though_nothing_else_has_changed(s
 
     assert engine.waiting_migrations == {}
     assert (await store.shape_named("docs")).by_name["a"].spec["secrets"] == ["word"]
+
+
+async def test_a_reader_sees_a_removed_stage_though_the_workflow_is_again_what_it_was(tmp_path: Path):
+    short, long = docs("a", "b<a"), docs("a", "b<a", "c<b")
+    async with SqliteStateStore.open(tmp_path / "x.db") as store, SqliteStateStore.open(tmp_path / "x.db") as reader:
+        async with Engine(store, [short]) as engine:
+            await engine.submit("docs", [{"id": "i", "c": "fail"}])
+        assert list(await reader.get_all_statuses("i")) == ["a", "b"]
+        async with Engine(store, [long]) as engine:
+            await engine.run_until_idle()
+        async with Engine(store, [short]) as engine:
+            await accepted(engine)
+
+        assert list(await reader.get_all_statuses("i")) == list(await store.get_all_statuses("i")) == ["a", "b", "c"]
 
 
 # -- whatever the change -----------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ class Questions(ListQuestions):
     """What is known of the file while it is being asked: only the shapes of its workflows, and those are compared each time."""
 
     def __init__(self) -> None:
+        self._shape_rows: list[Any] = []
         self._shapes: dict[int, WorkflowShape] = {}
         self._stage_names: dict[int, str] = {}
 
@@ -95,16 +96,15 @@ class Questions(ListQuestions):
 
     def shapes(self) -> Question[Mapping[int, WorkflowShape]]:
         """Every workflow in the file; decoded again only when one has changed."""
-        rows = yield "SELECT id, name, fingerprint FROM treadle_workflows ORDER BY id", ()
-        known = {id: (shape.name, shape.fingerprint) for id, shape in self._shapes.items()}
-        if known != {row[0]: (row[1], row[2]) for row in rows}:
+        rows = yield "SELECT id, name, fingerprint, shape FROM treadle_workflows ORDER BY id", ()
+        if rows != self._shape_rows:  # not their fingerprints: those say nothing of masks, nor of stages that were removed
             stages = yield "SELECT id, workflow, name FROM treadle_stages", ()
             self._stage_names = {row[0]: row[2] for row in stages}
             ids: dict[int, dict[str, int]] = {}
             for number, workflow, name in stages:
                 ids.setdefault(workflow, {})[name] = number
-            full = yield "SELECT id, name, fingerprint, shape FROM treadle_workflows ORDER BY id", ()
-            self._shapes = {row[0]: shape_from_row(row[0], row[1], row[2], row[3], ids.get(row[0], {})) for row in full}
+            self._shapes = {row[0]: shape_from_row(row[0], row[1], row[2], row[3], ids.get(row[0], {})) for row in rows}
+            self._shape_rows = rows
         return self._shapes
 
     def item_of(self, item_id: str) -> Question[Item | None]:
