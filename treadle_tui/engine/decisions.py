@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from treadle_tui.engine.codec import decision_to_json, encode_json
+from treadle_tui.engine.codec import decision_to_json, decode_json, encode_json
 from treadle_tui.engine.errors import InvalidDecision
+from treadle_tui.engine.json_values import encode_json as encode_plain
 from treadle_tui.engine.review import ApproveWithEdits, ReviewDecision
 from treadle_tui.engine.states import StageState
 from treadle_tui.engine.store.unit import Unit
@@ -34,7 +35,8 @@ async def verb_of_decision(
         if item is not None and item.workflow in workflows:
             _check_edits(workflows[item.workflow], stage, subtask, decision.output)
     try:
-        encoded = decision_to_json(decision)
+        # Read again, so that every store records the same: a number as a key, for example, is a text.
+        encoded = decode_json(encode_plain(decision_to_json(decision), "it"))
         plain = msgspec.to_builtins(decision)
         encode_json(msgspec.to_builtins(msgspec.convert(plain, type(decision))))
     except (TypeError, ValueError, msgspec.MsgspecError) as error:

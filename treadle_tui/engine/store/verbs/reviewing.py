@@ -7,7 +7,6 @@ second is told who was first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import Any
 
 from treadle_tui.engine import events as ev
@@ -120,7 +119,7 @@ def _check_value(where: str, field: Mapping[str, Any], value: Any) -> None:
     kind = field["kind"]
     fits = {
         "text": isinstance(value, str),
-        "number": isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value),
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
         "bool": isinstance(value, bool),
         "choice": value in (field.get("choices") or ()),
     }[kind]
@@ -144,7 +143,7 @@ def redact_decision(unit: Unit, item: Item, task: Task, recorded: Mapping[str, A
 
 def _approve_output(unit: Unit, item: Item, task: Task, number: int, *, edited: bool = False) -> None:
     """The output of that attempt, or an edit of it, stands; its SQL runs now, once."""
-    attempt = unit.attempt(task.item, task.stage, task.sub, number)
+    attempt = unit.attempt(task.item, task.stage, task.sub, number) if 0 < number <= task.attempt else None
     if attempt is None or (attempt.output is None and not edited):
         raise InvalidDecision(
             f"stage {label(unit, item, task)!r} of item {item.id!r}: attempt {number} has no output to approve;"
