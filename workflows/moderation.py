@@ -97,7 +97,7 @@ def records(file: str) -> Iterator[Record]:
     rows = {".jsonl": json_rows, ".ndjson": json_rows, ".csv": csv_rows}.get(path.suffix.lower())
     if rows is None:
         raise InvalidItem(f"{file}: give a .jsonl or .csv file")
-    for number, row in rows(path):
+    for number, row in readable(path, rows(path)):
         name = next((field for field in TEXT_FIELDS if isinstance(row.get(field), str) and row[field].strip()), None)
         if name is None:
             raise InvalidItem(f"{file}, line {number}: no text; one of the fields {', '.join(TEXT_FIELDS)} must have some")
@@ -105,6 +105,14 @@ def records(file: str) -> Iterator[Record]:
         given = row.pop("id", None)
         about = {str(key): value if isinstance(value, str) else json.dumps(value) for key, value in row.items() if value is not None}
         yield Record(str(given) if given not in (None, "") else hashlib.sha256(text.encode()).hexdigest()[:12], text, about, folder)
+
+
+def readable(path: Path, rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows, and a sentence for a file in another encoding."""
+    try:
+        yield from rows
+    except UnicodeDecodeError as error:
+        raise InvalidItem(f"{path} is no UTF-8 text (byte 0x{error.object[error.start]:02x}); save it as UTF-8") from error
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Call, program
+from treadle_tui.cli.source_items import SourceFailed, read_items
+from treadle_tui.engine import Workflow
 
 STEPS = '{"name": "steps", "steps": [{"id": "one"}, {"id": "two", "depends_on": ["one"]}]}'
 
@@ -46,6 +48,13 @@ def test_a_line_that_is_no_item_is_named_and_nothing_is_stored(folder: Path, db:
     assert says in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
     assert not db.exists()
+
+
+def test_a_line_that_is_no_utf_8_is_refused_for_two_ids_could_become_one() -> None:
+    workflow = Workflow("any")
+
+    with pytest.raises(SourceFailed, match=r"standard input, line 2: no UTF-8 text \(byte 12 of the line\); save it as UTF-8"):
+        read_items(workflow, [b'{"id": "good"}\n', b'{"id": "bad\xff"}\n'])
 
 
 def test_a_list_of_steps_takes_ids(treadle: Call, folder: Path) -> None:
@@ -150,10 +159,21 @@ def test_the_script_for_a_shell_is_printed(treadle: Call, shell: str) -> None:
     assert treadle("completion", shell, "--json").json["script"].strip() == answer.out.strip()
 
 
-def test_bash_understands_the_script(treadle: Call) -> None:
-    script = treadle("completion", "bash").out
+def test_bash_completes_verbs_items_and_stages(worked: Call, folder: Path, db: Path) -> None:
+    """A real bash: it reads the script, and its completion function is called as it would be for a Tab."""
+    program_file = folder / "treadle-tui"
+    program_file.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m treadle_tui "$@"\n')
+    program_file.chmod(0o755)
+    script = worked("completion", "bash").out
+    for words in (["appr"], ["--db", str(db), "approve", "dou"], ["--db", str(db), "rerun", "plain", "so"]):
+        typed = " ".join(f'"{word}"' for word in ["treadle-tui", *words])
+        script += f"\nCOMP_WORDS=({typed}); COMP_CWORD={len(words)}; COMPREPLY=()"
+        script += '; _treadle_tui_completion treadle-tui; echo "${COMPREPLY[@]}"'
 
-    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False, capture_output=True).returncode == 0
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=folder, env=environment, timeout=60)
+
+    assert done.stdout.splitlines() == ["approve", "doubtful", "sources"], done.stderr
 
 
 def test_the_graph_shows_what_stands_where(worked: Call) -> None:

@@ -143,6 +143,14 @@ def test_a_csv_file_gives_the_same_records_as_json_lines(tmp_path: Path) -> None
     assert len(second.id) == 12, "without an id the text says which record it is"
 
 
+@pytest.mark.parametrize("name", ["c.jsonl", "c.csv"])
+def test_a_file_in_another_encoding_is_refused_in_a_sentence(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b'{"id": "1", "text": "caf\xe9"}\n' if name == "c.jsonl" else b"id,text\n1,caf\xe9\n")
+
+    with pytest.raises(InvalidItem, match=rf"{name} is no UTF-8 text \(byte 0xe9\); save it as UTF-8"):
+        list(records(str(tmp_path / name)))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [

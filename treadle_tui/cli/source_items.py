@@ -57,15 +57,17 @@ def read_items(workflow: Workflow, lines: Iterable[bytes]) -> list[Any]:
     """
     items: list[Any] = []
     for number, line in enumerate(lines, 1):
-        text = line.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
-        if not text:
-            continue
         try:
+            text = line.decode("utf-8").strip().removeprefix("\ufeff")
+            if not text:
+                continue
             item = json.loads(text) if text.startswith(("{", "[")) else {"id": text}
             if not isinstance(item, dict):
                 raise ValueError("a work item is a JSON object with an `id`")
             workflow.item_type.encode(item)
         except (ValueError, RecursionError, TreadleError) as error:
+            if isinstance(error, UnicodeDecodeError):  # with a sign in its place two ids could be one
+                error = ValueError(f"no UTF-8 text (byte {error.start + 1} of the line); save it as UTF-8")
             said = f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else " ".join(str(error).split())
             raise SourceFailed(f"workflow {workflow.name!r}: standard input, line {number}: {said}") from error
         items.append(item)
