@@ -23,22 +23,20 @@ from treadle_tui.board.review_session import ReviewSession
 from treadle_tui.deciding import Deciding, Hears, Outcome
 from treadle_tui.engine.desk import Desk, Jotting, JottingKind
 from treadle_tui.engine.errors import ReviewConflict, TreadleError
-from treadle_tui.engine.feedback import Feedback
-from treadle_tui.engine.review import Reject, RequestChanges, ReviewDecision
+from treadle_tui.engine.review import ReviewDecision
 from treadle_tui.review_keeping import Keeping
+from treadle_tui.review_lines import line_of_record, line_of_review
+from treadle_tui.review_subjects import Subjects
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
     from treadle_tui.board.review_subject import ReviewSubject
     from treadle_tui.desks.review import ReviewDesk
-    from treadle_tui.engine.desk import DecisionRecord, HeldDecision
-    from treadle_tui.engine.status import PendingReview
+    from treadle_tui.engine.desk import HeldDecision
     from treadle_tui.engine.store.protocol import StateStore
     from treadle_tui.engine_host import EngineHost
 
-#: Subjects kept ready.
-_MOST_SUBJECTS = 64
 #: A look that was noted longer ago than this is over.
 _LOOK = timedelta(minutes=10)
 #: Between two readings of the inbox; after a slow one it rests for so many times as long.
@@ -106,11 +104,7 @@ class ReviewWork:
         self._trouble = ""
         hears = Hears(self._outbox_changed, self._sent, self._not_sent)
         self.deciding = Deciding(lambda: self._store, Desk.here(uuid.uuid4().hex, reviewer), Outbox(undo_seconds), hears, now)
-        self._subjects: dict[ReviewKey, ReviewSubject] = {}
-        self._asked: dict[ReviewKey, int] = {}
-        """At which version what a review is about was read last: it is not read again for that."""
-        self._wanted: list[ReviewLine] = []
-        self._preparing: asyncio.Task[None] | None = None
+        self._subjects = Subjects(desk, self._subject_ready, lambda error: say(sentence(error)))
         self._due = asyncio.Event()
         self.keeping = Keeping(lambda: self._store, reviewer, now, self._spawn)
         self._last: ReviewDecision | None = None
@@ -203,13 +197,12 @@ class ReviewWork:
         self.keeping.take(jottings, kept)
         self._take_later()
         before = self.queue.current
-        gone = self.queue.take_waiting((_line_of(review, looks) for review in pending), now)
+        gone = self.queue.take_waiting((line_of_review(review, looks) for review in pending), now)
         self.is_read = True
         elsewhere = [key for key in gone if not self._was_decided_here(key) and key not in self._told_lost]
         self._told_lost.difference_update(gone)
         for key in gone:
-            self._subjects.pop(key, None)
-            self._asked.pop(key, None)
+            self._subjects.forget(key)
         if self.queue.tab is Tab.DECIDED:
             await self.read_log()
         if before is not None and before.key in elsewhere:
@@ -220,7 +213,7 @@ class ReviewWork:
         return key in self.queue.held or any(timed.key == key for timed in self.session.decided)
 
     async def _say_who_was_first(self, line: ReviewLine) -> None:
-        subject = await self._read_subject(line)
+        subject = await self._subjects.read(line)
         self._say(self._desk.settled_words(subject) if subject is not None and not subject.is_waiting else f"{line.title} waits no longer")
 
     def _looks(self, jottings: Iterable[Jotting], held: Iterable[HeldDecision], now: datetime) -> dict[ReviewKey, str]:
@@ -241,7 +234,7 @@ class ReviewWork:
     async def read_log(self) -> None:
         """Read the newest lines of the log."""
         records = await self._store.decisions(limit=_DECIDED_SHOWN)
-        self.queue.take_other(Tab.DECIDED, [_line_of_record(record) for record in records])
+        self.queue.take_other(Tab.DECIDED, [line_of_record(record) for record in records])
 
     def show_tab(self, tab: Tab) -> None:
         """Show another list; the log is read when it is asked for."""
@@ -254,53 +247,27 @@ class ReviewWork:
 
     def subject(self, line: ReviewLine) -> ReviewSubject | None:
         """What has been read of a review, at the version the line shows; None while it has not been."""
-        found = self._subjects.get(line.key)
-        return found if found is not None and (found.version == line.version or not line.version) else None
+        return self._subjects.of(line)
 
     def prepare(self, lines: Sequence[ReviewLine]) -> None:
         """Read what these are about, the first one first; `subject_ready` tells of each."""
-        self._wanted = [line for line in lines if self._asked.get(line.key) != line.version]
-        if self._wanted and (self._preparing is None or self._preparing.done()):
-            self._preparing = asyncio.create_task(self._prepare(), name="prepare reviews")
+        self._subjects.prepare(lines)
 
-    async def _prepare(self) -> None:
-        while self._wanted:
-            line = self._wanted.pop(0)
-            self._asked[line.key] = line.version
-            try:
-                subject = await self._read_subject(line)
-            except TreadleError as error:
-                self._say(self._sentence(error))
-                self._asked.pop(line.key, None)
-                return
-            if subject is not None:
-                self._keep_subject(line.key, subject)
-                if line.version and subject.version != line.version:
-                    self.want()  # it has changed since the inbox was read
-                for listener in self.listeners:
-                    listener.subject_ready(line.key)
-
-    async def _read_subject(self, line: ReviewLine) -> ReviewSubject | None:
-        subject = await self._desk.subject(line.key.item_id, line.workflow, line.key.stage, line.key.subtask)
-        return dataclasses.replace(subject, why=line.why) if subject is not None else None
-
-    def _keep_subject(self, key: ReviewKey, subject: ReviewSubject) -> None:
-        self._subjects.pop(key, None)
-        self._subjects[key] = subject
-        while len(self._subjects) > _MOST_SUBJECTS:
-            oldest = next(iter(self._subjects))
-            self._subjects.pop(oldest)
-            self._asked.pop(oldest, None)
+    def _subject_ready(self, line: ReviewLine, subject: ReviewSubject) -> None:
+        if line.version and subject.version != line.version:
+            self.want()  # it has changed since the inbox was read
+        for listener in self.listeners:
+            listener.subject_ready(line.key)
 
     async def fresh_subject(self, line: ReviewLine) -> ReviewSubject | None:
         """What a review is about at this moment; said why not, when it waits no longer."""
-        subject = await self._read_subject(line)
+        subject = await self._subjects.read(line)
         if subject is None or not subject.is_waiting:
             self._say(self._desk.settled_words(subject) if subject is not None else f"{line.title} is gone")
             self.expect_dialog(False)
             self.want()
             return None
-        self._keep_subject(line.key, subject)
+        self._subjects.keep(line, subject)
         return subject
 
     # deciding -------------------------------------------------------------------------------------------------------------------
@@ -532,40 +499,3 @@ class ReviewWork:
         """Keep what was begun, for when they come back."""
         if not self._is_read_only:
             self.keeping.keep(line, JottingKind(what), text)
-
-
-def _line_of(review: PendingReview, looks: dict[ReviewKey, str]) -> ReviewLine:
-    key = ReviewKey(review.item_id, review.stage, review.subtask)
-    return ReviewLine(
-        key,
-        review.workflow,
-        review.version,
-        review.attempt,
-        review.waiting_since,
-        review.review.summary if review.review is not None else "",
-        review.why,
-        review.group,
-        looks.get(key, "") if looks else "",
-    )
-
-
-def _line_of_record(record: DecisionRecord) -> ReviewLine:
-    return ReviewLine(
-        ReviewKey(record.item_id, record.stage, record.subtask),
-        record.workflow,
-        attempt=record.attempt,
-        since=record.at,
-        summary=decision_text(record.decision),
-        decision=record.decision,
-        number=record.number,
-        is_undone=record.is_undone,
-    )
-
-
-def decision_text(decision: ReviewDecision) -> str:
-    """What was said with a decision: the reason, the feedback, the note."""
-    if isinstance(decision, Reject) and decision.reason:
-        return decision.reason
-    if isinstance(decision, RequestChanges):
-        return decision.feedback.summary if isinstance(decision.feedback, Feedback) else decision.feedback
-    return decision.note or ""

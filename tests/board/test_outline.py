@@ -144,6 +144,7 @@ def test_a_table_wider_than_the_place_moves_sideways_and_keeps_its_first_column(
     assert all(width_of(text_of(line)) <= 80 for line in outline.lines(80))
     while outline.move(node, 1):
         assert "row 2" in drawn()
+        assert "…" not in drawn(), "no value is cut"
     assert "value 11 of 2" in drawn()
     assert "field 0" not in drawn()
     assert outline.move(node, -1)

@@ -91,7 +91,10 @@ class Table:
         widths = self.widths()
         chosen = range(len(widths)) if columns is None else columns
         for row in ([Span(name, Tone.MUTED) for name in self.names], *self.rows):
-            yield tuple(Span(fit(row[number].text, widths[number]) + " " * _LABEL_GAP, row[number].tone) for number in chosen)
+            gaps = [_LABEL_GAP] * (len(chosen) - 1) + [0]
+            yield tuple(
+                Span(fit(row[number].text, widths[number]) + " " * gap, row[number].tone) for number, gap in zip(chosen, gaps, strict=True)
+            )
         if len(chosen) < len(widths):
             others = f"{chosen[1] + 1} – {chosen[-1] + 1}" if len(chosen) > 2 else f"{chosen[-1] + 1}"
             yield (Span(f"columns 1, {others} of {len(widths)}; → and ← show the others", Tone.MUTED),)
