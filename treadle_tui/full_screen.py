@@ -9,8 +9,8 @@ import asyncio
 import gc
 import inspect
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -138,6 +138,7 @@ class TreadleApp(App[int]):
         """What is on the screen before the database is open."""
         self._terminal_title = TerminalTitle(self._write_to_terminal) if self.settings.title else None
         self._is_leaving = False
+        self._is_handed_over = False
         self.typing_ahead = TypingAhead(self)
         """Keys for a dialog that is being opened."""
         self._key_order = KeyOrder(self)
@@ -385,8 +386,28 @@ class TreadleApp(App[int]):
         if self._terminal_title is not None:
             self._terminal_title.show(waiting)
 
+    @contextmanager
+    def hand_over_terminal(self) -> Iterator[None]:
+        """The terminal is another program's meanwhile: nothing is written to it, and it is taken back whatever happened there.
+
+        Textual takes it back only when all went well, and waits for ever for a writer that has ended once a few frames were drawn.
+        """
+        failure: BaseException | None = None
+        self._is_handed_over = True
+        try:
+            with self.batch_update(), self.suspend():
+                try:
+                    yield
+                except BaseException as error:
+                    failure = error
+        finally:
+            self._is_handed_over = False
+        self.refresh()
+        if failure is not None:
+            raise failure
+
     def _write_to_terminal(self, sequence: str) -> None:
-        if self._driver is not None and not self.is_headless:
+        if self._driver is not None and not self.is_headless and not self._is_handed_over:
             self._driver.write(sequence)
 
     # size -----------------------------------------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ class Workbench:
                 warn=self._app.warn,
                 sentence=self._sentence,
                 ask=self._app.push_screen_wait,
-                suspend=self._app.suspend,
+                suspend=self._app.hand_over_terminal,
                 expect_dialog=lambda is_coming: self._app.typing_ahead.begin() if is_coming else self._app.typing_ahead.end(),
                 may_change=self.may_change,
                 is_read_only=self._app.attachment is Attachment.READ,
