@@ -34,6 +34,7 @@ from treadle_tui.engine import (
     Workflow,
     WorkflowCompleted,
 )
+from treadle_tui.engine.store.sqlite.questions import Questions
 from treadle_tui.engine.store.sqlite.schema import APPLICATION_ID
 from treadle_tui.engine.testing import collect_events, disagreements
 
@@ -478,3 +479,23 @@ async def test_idempotency_keys_differ_between_databases(tmp_path):
         keys.append(stage.contexts[0].idempotency_key)
 
     assert keys[0] != keys[1]
+
+
+async def test_a_workflow_that_another_program_adds_while_they_are_read_is_there_or_not_there(tmp_path):
+    async with SqliteStateStore.open(tmp_path / "work.db") as store:
+        with contextlib.closing(sqlite3.connect(tmp_path / "work.db")) as other:
+            await store.save_shape("first", "x", chain("read", "clean").shape()["stages"])
+            question = Questions().shapes()
+            sql, parameters = next(question)
+            shapes: Any = None
+            for number in range(9):
+                rows = other.execute(sql, parameters).fetchall()
+                await store.save_shape(f"added {number}", "x", chain("read", f"late {number}").shape()["stages"])
+                try:
+                    sql, parameters = question.send(rows)
+                except StopIteration as end:
+                    shapes = end.value
+                    break
+
+        assert "first" in [shape.name for shape in shapes.values()]
+        assert all(len(shape.stages) == len({stage.id for stage in shape.stages}) == 2 for shape in shapes.values())

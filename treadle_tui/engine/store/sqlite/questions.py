@@ -84,6 +84,13 @@ def _attempt(task: Task, row: Sequence[Any]) -> AttemptRecord:
     return views.attempt_record(attempt)
 
 
+_SHAPES = (
+    "SELECT w.id, w.name, w.fingerprint, w.shape, s.id, s.name FROM treadle_workflows w"
+    " LEFT JOIN treadle_stages s ON s.workflow = w.id ORDER BY w.id"
+)
+"""One statement: between two, another program may add a workflow, or rename a stage."""
+
+
 class Questions(ListQuestions):
     """What is known of the file while it is being asked: only the shapes of its workflows, and those are compared each time."""
 
@@ -98,13 +105,13 @@ class Questions(ListQuestions):
         """Every workflow in the file; decoded again only when one has changed."""
         rows = yield "SELECT id, name, fingerprint, shape FROM treadle_workflows ORDER BY id", ()
         if rows != self._shape_rows:  # not their fingerprints: those say nothing of masks, nor of stages that were removed
-            stages = yield "SELECT id, workflow, name FROM treadle_stages", ()
-            self._stage_names = {row[0]: row[2] for row in stages}
+            full = yield _SHAPES, ()
+            self._stage_names = {row[4]: row[5] for row in full if row[4] is not None}
             ids: dict[int, dict[str, int]] = {}
-            for number, workflow, name in stages:
+            for workflow, _, _, _, number, name in full:
                 ids.setdefault(workflow, {})[name] = number
-            self._shapes = {row[0]: shape_from_row(row[0], row[1], row[2], row[3], ids.get(row[0], {})) for row in rows}
-            self._shape_rows = rows
+            self._shape_rows = list(dict.fromkeys(row[:4] for row in full))
+            self._shapes = {id: shape_from_row(id, name, fingerprint, shape, ids[id]) for id, name, fingerprint, shape in self._shape_rows}
         return self._shapes
 
     def item_of(self, item_id: str) -> Question[Item | None]:
