@@ -13,7 +13,7 @@ from typing import NamedTuple
 from treadle_tui.board.history_outline import tone_of
 from treadle_tui.board.numbers import bar, short_count, sparkline
 from treadle_tui.board.outline import Span, Tone
-from treadle_tui.board.safe_text import fit, safe_line, width_of
+from treadle_tui.board.safe_text import fit, safe_line, shorten_middle, width_of
 from treadle_tui.board.tally import Tally
 from treadle_tui.board.time_text import age
 from treadle_tui.engine.states import StageState
@@ -240,7 +240,7 @@ def _places(found: Sequence[PendingReview] | Sequence[Failure]) -> list[str]:
     """Where each of them is, all of one width as far as that is reasonable, so that what follows stands in a column."""
     places = [" › ".join(safe_line(part) for part in (each.item_id, each.stage, each.subtask) if part) for each in found]
     width = min(max(map(width_of, places), default=0), _PLACE_MOST)
-    return [place if width_of(place) > width else fit(place, width) for place in places]
+    return [fit(shorten_middle(place, width), width) for place in places]
 
 
 def first_line(error: str) -> str:

@@ -145,12 +145,15 @@ class PickList(ScrollView, can_focus=True):
         is_same = rows == self.rows and title in (None, self._title) and empty in (None, self._empty)
         if is_same and self.virtual_size.height:
             return
+        was_empty = self.row is None
         self._title = self._title if title is None else title
         self._empty = self._empty if empty is None else empty
         self.rows = rows
         found = next((number for number, row in enumerate(rows) if row.key == self._key and row.is_choice), None)
         self._at = self._nearest(min(self._at, max(0, len(rows) - 1))) if found is None else found
         self._remember()
+        if (self.row is None) != was_empty:
+            self.refresh_bindings()
         self.virtual_size = Size(self.scrollable_content_region.width, self._line_count)
         self.refresh(layout=is_other_size and self._in_full)
 
