@@ -78,6 +78,8 @@ class TreadleApp(App[int]):
         *(entry.binding for entry in MAIN_SCREENS),
     ]
     DEFAULT_MODE = BOARD
+    # Wider and flatter than Textual's own: a settings file with several mistakes has all of them told at once in 24 lines.
+    CSS = "Toast { width: 76; max-width: 90%; padding: 0 1; }"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     MAIN_SCREENS: ClassVar[tuple[MainScreenEntry, ...]] = MAIN_SCREENS

@@ -99,9 +99,11 @@ class Driver:
         await self.until(lambda: self.text.count(text) == times, f"{text!r} {times} times")
 
     async def decision(self, item_id: str, stage: str) -> ReviewDecision:
-        """What was decided, as the store has it."""
-        decision = (await self.status(item_id, stage)).decision
-        assert decision is not None
+        """What was decided, once the store has it: the screen shows a decision before that is recorded."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while (decision := (await self.status(item_id, stage)).decision) is None:
+            assert time.monotonic() < deadline, f"{item_id} › {stage} is not decided\n{self.text}"
+            await self.pilot.pause(0.01)
         return decision
 
     @property

@@ -95,6 +95,7 @@ async def test_who_runs_nothing_decides_and_an_engine_elsewhere_goes_on(path: Pa
         await driver.seen("ana", "runs nothing here")
         await driver.press("right_square_bracket", "a")
         await driver.seen("approved")
+        await driver.decision("ana", "check")
         assert (await driver.status("ana", "check")).state is StageState.COMPLETED
         assert (await driver.status("ana", "publish")).state is StageState.PENDING
 
@@ -111,6 +112,7 @@ async def test_who_runs_nothing_leaves_a_workflow_as_others_run_it(path: Path) -
         await driver.seen("ana")
         await driver.press("right_square_bracket", "a")
         await driver.seen("approved")
+        await driver.decision("ana", "check")
 
     async with SqliteStateStore.open(path) as store:
         assert await store.stage_names() == {"letters": ["check", "publish"]}

@@ -26,6 +26,12 @@ async def test_what_is_wrong_in_a_file_is_told_on_the_screen() -> None:
         await ui.seen("A setting is not used", "/w/treadle-tui.toml:2: no setting is called 'them'", "mean 'theme'?")
 
 
+async def test_five_mistakes_are_all_told_at_once_in_a_small_terminal() -> None:
+    mistakes = tuple(f"/w/treadle-tui.toml:{line}: no setting is called 'setting-{line}'; did you mean 'theme'?" for line in range(1, 6))
+    async with running(papers(), settings=LoadedSettings(problems=mistakes), size=(80, 24)) as ui:
+        await ui.seen(*(f"toml:{line}:" for line in range(1, 6)))
+
+
 async def test_reasons_that_are_set_can_be_chosen_where_a_stage_names_none() -> None:
     settings = LoadedSettings(Settings(reasons=("unreadable", "wrong file")))
     async with running(papers(reasons=()), items=[Paper("one")], settings=settings) as ui:

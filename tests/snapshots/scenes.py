@@ -53,6 +53,10 @@ def _app(workflows: LoadedWorkflows, open_store: OpensStore, shown_as: str) -> T
 
 # --- the demonstration ------------------------------------------------------------------------------------------------
 
+_READ = {
+    "dashboard": "a minute", "board": "papyrus-2001", "review": "lumen-2064", "graph": "◆9 ▸2", "events": "following · 2", "statistics": "p95",
+}  # fmt: skip
+"""What stands on each screen once it has been read."""
 _TO_WAITING = ("home", "]", "]")
 
 
@@ -67,14 +71,14 @@ def _demonstration() -> TreadleApp:
 
 
 DEMONSTRATION = (
-    *(Scene(entry.id, (entry.key,), ("2",)) for entry in MAIN_SCREENS),
+    *(Scene(entry.id, (entry.key,), ("2",), _READ[entry.id]) for entry in MAIN_SCREENS),
     Scene("board-fan-out", ("down", "down", "tab", "tab", "right"), ("left", "home", "shift+tab", "shift+tab")),
     Scene("board-filter", ("home", "slash", *"stage:checks st"), ("escape",)),
     Scene("board-marks", ("home", "v", *["down"] * 4, "v", "t"), ("t", "t", "t", "minus", "home")),
     Scene("columns", ("c",), ("escape",)),
     Scene("confirm", ("home", "X"), ("escape",)),
     Scene("save-view", ("V", *"morning"), ("escape",)),
-    Scene("graph-tree", ("4", "b"), ("b", "2")),
+    Scene("graph-tree", ("4", "b"), ("b", "2"), "↓ read"),
     Scene("breakpoint", ("4", "B"), ("escape", "2")),
     Scene("past", ("5", *["up"] * 12, "less_than_sign"), ("escape", "2"), "AS IT WAS"),
     Scene("item", ("home", "enter"), ("escape",)),
@@ -82,7 +86,7 @@ DEMONSTRATION = (
     Scene("item-attempts", ("home", "enter", "tab", "tab"), ("escape",)),
     Scene("item-events", ("home", "enter", "tab", "tab", "tab"), ("escape",)),
     Scene("item-data", ("home", "enter", *["tab"] * 4), ("escape",)),
-    Scene("way", ("home", "enter", "w"), ("escape", "escape")),
+    Scene("way", ("home", "enter", "w"), ("escape", "escape"), "1.3 s"),
     Scene("review-modal", (*_TO_WAITING, "enter"), ("escape",)),
     Scene("edit", (*_TO_WAITING, "enter", "e"), ("escape", "escape")),
     Scene("reject", (*_TO_WAITING, "enter", "x"), ("escape", "escape")),
@@ -186,9 +190,9 @@ SITUATIONS = (
         "changed",
         _changed,
         (
-            Scene("changed-dashboard", ("1",), ("2",)),
+            Scene("changed-dashboard", ("1",), ("2",), "must be accepted"),
             Scene("plan", ("1", "home", "enter"), ("escape", "2"), "Accept"),
-            Scene("problem", ("1", "home", "down", "enter"), ("escape", "2")),
+            Scene("problem", ("1", "home", "down", "enter"), ("escape", "2"), "Mend the file"),
         ),
     ),
     Situation("left over", _left_over, (Scene("left-over", ()),)),

@@ -26,7 +26,7 @@ PICTURE_SIZE = (120, 40)
 TEXT_SIZES = ((60, 16), (80, 24), (160, 50))
 SIZES = (*TEXT_SIZES, PICTURE_SIZE)
 DEADLINE_SECONDS = 30.0
-_STILL_LOOKS, _FEW_LOOKS = 4, 1
+_STILL_LOOKS, _FEW_LOOKS = 8, 1
 """A screen that looked the same so many times in a row stands still; between two keys fewer will do."""
 _TURNING = re.compile("[◐◓◑◒]")
 _CRISP = 'shape-rendering="crispEdges"'
@@ -59,8 +59,8 @@ async def _of_situation(situation: Situation, size: tuple[int, int]) -> list[Sna
             for key in scene.keys:
                 await pilot.press(key)
                 await _until_still(pilot, looks=_FEW_LOOKS)
+            await _until_seen(pilot, scene)
             await _until_still(pilot)
-            assert scene.seen in screen_text(app), f"{scene.name}: not there\n{screen_text(app)}"
             taken.append(_snapshot(app, scene, size))
             for key in scene.back:
                 await pilot.press(key)
@@ -100,6 +100,14 @@ async def _until_it_runs(pilot: Pilot[Any], phase: Phase) -> None:
         await asyncio.sleep(0.03)
     await pilot.press("end", "home")  # away from where the first rows were still coming in
     await _until_still(pilot, least=0.4)
+
+
+async def _until_seen(pilot: Pilot[Any], scene: Scene) -> None:
+    """Wait for what is read from the database: until then nothing stands there, and stands still."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while scene.seen not in screen_text(pilot.app):
+        assert time.monotonic() < deadline, f"{scene.name}: not there\n{screen_text(pilot.app)}"
+        await pilot.pause(0.02)
 
 
 async def _until_still(pilot: Pilot[Any], least: float = 0.0, looks: int = _STILL_LOOKS) -> None:

@@ -265,7 +265,7 @@ class ReviewScreen(MainScreen):
 
     def action_scroll_body(self, delta: int) -> None:
         """Scroll what it is about."""
-        self.query_one(ReviewPreview).outline.action_page(delta)
+        self.query_one(ReviewPreview).outline.page_through(delta)
 
     # filter ---------------------------------------------------------------------------------------------------------------------
 

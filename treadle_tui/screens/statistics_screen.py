@@ -83,7 +83,7 @@ class StatisticsScreen(WorkflowScreen):
         self.query_one("#sample", SpanText).show([(Span(sample_words(facts), Tone.MUTED),)])
         self._show_sampled(sampled_words(facts))
         stages, people = self.query_one("#stages", PickList), self.query_one("#people", PickList)
-        width = (stages.size.width or self.size.width - 4) - 2
+        width = (stages.size.width or self.size.width - 4) - 3  # a blank on either side, and the bar that may come beside them
         stages.show([PickRow(stage, spans) for stage, spans in stage_rows(facts, width)], title=stage_head(width))
         found = reviewer_rows(facts, width)
         people.show([PickRow(name, spans) for name, spans in found], title=reviewer_head(width) if found else "Reviewers")

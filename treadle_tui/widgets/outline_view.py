@@ -141,13 +141,32 @@ class OutlineView(LineView, can_focus=True):
         return prepared
 
     def show_prepared(self, outline: Outline) -> None:
-        """Show what has been prepared."""
-        before = self._node()
+        """Show what has been prepared; the cursor stays on its line of its node, also where a node takes many."""
+        key, offset = self._place()
         self.outline = outline
         self.set_line_count(len(self.lines))
-        if before is not None:
-            self.go_to(before.key)
+        self._return_to(key, offset)
         self._rearrange()
+
+    def _place(self) -> tuple[tuple[str, ...], int]:
+        """The node under the cursor, and on which of its lines that is."""
+        lines, at = self.lines, self.cursor_line
+        if at >= len(lines):
+            return (), 0
+        first = at
+        while first > 0 and not lines[first].is_first:
+            first -= 1
+        return lines[at].node.key, at - first
+
+    def _return_to(self, key: tuple[str, ...], offset: int) -> None:
+        lines = self.lines
+        first = next((number for number, line in enumerate(lines) if line.is_first and line.node.key == key), None)
+        if first is None:
+            return
+        self.cursor_line = first
+        while offset and self.cursor_line + 1 < len(lines) and not lines[self.cursor_line + 1].is_first:
+            self.cursor_line, offset = self.cursor_line + 1, offset - 1
+        self.show_line(self.cursor_line)
 
     def go_to(self, key: tuple[str, ...]) -> None:
         """Put the cursor on the node's line; nothing when it is not shown."""
@@ -262,10 +281,9 @@ class OutlineView(LineView, can_focus=True):
 
     def on_resize(self) -> None:
         """Lines wrap at another width."""
-        node = self._node()
+        key, offset = self._place()
         self._rearrange()
-        if node is not None:
-            self.go_to(node.key)
+        self._return_to(key, offset)
 
     def on_click(self, event: events.Click) -> None:
         """Fold or unfold what was clicked."""
@@ -284,6 +302,14 @@ class OutlineView(LineView, can_focus=True):
     def action_page(self, delta: int) -> None:
         """Some screens up or down."""
         self._move_to(self.cursor_line + delta * max(1, self.size.height - 1))
+
+    def page_through(self, delta: int) -> None:
+        """Some screens up or down by what is seen, for who has no cursor in here."""
+        height = max(1, self.size.height)
+        top = max(0, min(self.first_line + delta * max(1, height - 1), len(self.lines) - height))
+        self.scroll_to(y=top, animate=False, force=True)
+        self.cursor_line = top
+        self.repaint()
 
     def action_top(self) -> None:
         """To the beginning."""
