@@ -54,8 +54,13 @@ def _app(workflows: LoadedWorkflows, open_store: OpensStore, shown_as: str) -> T
 # --- the demonstration ------------------------------------------------------------------------------------------------
 
 _READ = {
-    "dashboard": "a minute", "board": "papyrus-2001", "review": "lumen-2064", "graph": "◆9 ▸2", "events": "following · 2", "statistics": "p95",
-}  # fmt: skip
+    "dashboard": "a minute",
+    "board": "papyrus-2001",
+    "review": "lumen-2064",
+    "graph": "◆9 ▸2",
+    "events": "following · 2",
+    "statistics": "p95",
+}
 """What stands on each screen once it has been read."""
 _TO_WAITING = ("home", "]", "]")
 

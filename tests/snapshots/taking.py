@@ -19,6 +19,7 @@ from tests.snapshots.scenes import SITUATIONS, Scene, Situation
 from tests.widgets.screen_text import screen_text
 from treadle_tui.board.standing import Phase
 from treadle_tui.full_screen import TreadleApp
+from treadle_tui.widgets.board_header import BoardHeader
 
 HERE = Path(__file__).parent
 TEXTS, PICTURES = HERE / "texts", HERE / "pictures"
@@ -65,6 +66,8 @@ async def _of_situation(situation: Situation, size: tuple[int, int]) -> list[Sna
             for key in scene.back:
                 await pilot.press(key)
                 await _until_still(pilot, looks=_FEW_LOOKS)
+            for header in pilot.app.screen.query(BoardHeader):
+                header.message = ""  # what a key has done goes by itself, after seconds that no two machines count alike
         return taken
 
 
