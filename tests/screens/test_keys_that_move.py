@@ -170,7 +170,7 @@ async def test_stages_of_the_columns_and_workflows_to_add_are_walked_both_ways()
 
 async def test_pages_of_the_board_the_palette_and_the_help() -> None:
     async with running(papers(), items=[Paper(name) for name in NAMES], size=(80, 20)) as ui:
-        await ui.until(lambda: ui.board.line_count == len(NAMES))
+        await ui.seen("p00", "p12")
         await ui.press("pagedown")
         assert ui.cursor_item > "p05"
         await ui.press("pageup", "tab", "shift+tab")
