@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from treadle_tui.engine import FanOut, InvalidDefinition, StageState, Workflow
+from treadle_tui.engine.rooms import Limits, StageLimit
 
 from .workflows import fan_out, submitted, until
 
@@ -319,3 +320,15 @@ async def test_impossible_priorities_are_refused(store, start, priority):
 
     with pytest.raises(InvalidItem, match="priority"):
         await engine.submit("docs", [{"id": "a"}], priority=priority)
+
+
+def test_a_start_that_did_not_come_to_be_takes_none_of_those_counted_since_with_it():
+    limits = Limits(64, [StageLimit(1, None, ["polite"])], {"polite": (None, 2.0)})
+    assert limits.take_room(1, 1000)
+    limits.started(1, 1900)
+
+    limits.give_back(1, 1000)
+
+    assert limits.tag_rooms(1900) == {"polite": 1}
+    assert limits.tag_rooms(2001) == {"polite": 1}  # the one at 1900 still counts
+    assert limits.tag_rooms(2900) == {"polite": 2}

@@ -175,7 +175,7 @@ class Recorder:
             log.debug("a batch of %d is recorded one by one: %s", len(batch), error)
             return batch
         finally:
-            is_all_claimed = self._give_back_room(wanted, claims)
+            is_all_claimed = self._give_back_room(wanted, claims, now)
         self._trouble.over()
         self._go_on(batch, wanted, claims)
         left = {each.claim.key for each in recorded.left}
@@ -192,14 +192,14 @@ class Recorder:
         following: Sequence[int] = () if stage is None else stage.dependents if claim.subtask is None else (stage.id,)
         return [number for number in following if self._limits.take_room(number, now)] if following else ()
 
-    def _give_back_room(self, wanted: Sequence[Ended], claims: Sequence[Claim]) -> bool:
-        """Count no longer what was not claimed after all; whether everything was."""
+    def _give_back_room(self, wanted: Sequence[Ended], claims: Sequence[Claim], at: int) -> bool:
+        """Count no longer what was counted at that moment and not claimed after all; whether everything was."""
         if len(claims) == sum(len(each.onward) for each in wanted):
             return True
         spare = Counter(number for each in wanted for number in each.onward)
         spare -= Counter(claim.stage for claim in claims)
         for number in spare.elements():
-            self._limits.give_back(number)
+            self._limits.give_back(number, at)
         return not spare
 
     def _go_on(self, ended: Sequence[RunningAttempt], wanted: Sequence[Ended], claims: Sequence[Claim]) -> None:

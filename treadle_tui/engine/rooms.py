@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from treadle_tui.engine.record import Record
 from treadle_tui.engine.store.results import StageRoom
@@ -37,10 +38,10 @@ class Rate:
         """Count a start."""
         self._recent.append(now)
 
-    def take_back(self) -> None:
-        """The latest start has not come to be."""
-        if self._recent:
-            self._recent.pop()
+    def take_back(self, at: int) -> None:
+        """A start counted at that moment has not come to be; others that were counted since have."""
+        with suppress(ValueError):  # its window is over, or the clock was set back meanwhile
+            self._recent.remove(at)
 
     def next_room(self, now: int) -> int:
         """When the next start is allowed, in milliseconds."""
@@ -106,12 +107,12 @@ class Limits:
             self._count_tags(stage, now)
         return True
 
-    def give_back(self, stage: int) -> None:
-        """A start that was counted has not come to be."""
+    def give_back(self, stage: int, at: int) -> None:
+        """A start that was counted at that moment has not come to be."""
         self.ended(stage)
         for tag in self.stages[stage].tags:
             if tag in self._rates:
-                self._rates[tag].take_back()
+                self._rates[tag].take_back(at)
 
     def ended(self, stage: int) -> None:
         """An attempt of the stage has ended."""
