@@ -11,6 +11,7 @@ from treadle_tui.engine import (
     StageNotFound,
     StageReleased,
     StageState,
+    Workflow,
 )
 
 from .workflows import chain, ran, scripted, state, states, submitted, told
@@ -51,6 +52,26 @@ async def test_a_hold_with_a_condition_stops_only_the_items_it_matches(store, st
     await engine.resume_stage("docs", "work")
     await engine.run_until_idle()
     assert await store.query_items("work", StageState.PENDING) == []
+
+
+async def test_what_a_hold_stops_lets_nobody_pass_before_those_behind_it(store, start):
+    began = []
+
+    async def work(item, ctx):
+        began.append(item["id"])
+
+    papers, notes = Workflow("papers"), Workflow("notes")
+    papers.add_stage("work", work)
+    notes.add_stage("work", work)
+    engine = await start(papers, notes, concurrency=1)
+    await engine.pause_stage("papers", "work", when="item.pages > 100")
+    await engine.submit("papers", [{"id": "long", "pages": 200}], priority=2)
+    await engine.submit("papers", [{"id": "short", "pages": 2}], priority=1)
+    await engine.submit("notes", [{"id": "note"}], priority=0)
+
+    await engine.run_until_idle()
+
+    assert began == ["short", "note"]
 
 
 @pytest.mark.parametrize("when", ["item.pages >", "import os", "__import__('os')", "item.pages + 1 > 2", ""])

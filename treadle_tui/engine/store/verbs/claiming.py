@@ -23,6 +23,7 @@ from treadle_tui.engine.store.rows import (
     REDUCE,
     RETRY_WAIT,
     RUNNING,
+    Hold,
     Item,
     Lease,
     Task,
@@ -63,19 +64,15 @@ def claim(
     tags_left = dict(tag_rooms)
     while len(claims) < room:
         candidates, is_all = _candidates(unit, wants, rooms, holds, tags_left, room - len(claims), item)
-        progress = False
         if len(candidates) > 1:
             unit.load_items({task.item for task in candidates})
+        if _hold_back(unit, candidates, holds, condition):
+            continue  # others, which these stood before, may come before what was found of other stages
+        progress = False
         for task in candidates:
             if len(claims) >= room:
                 break
             if rooms[task.stage] <= 0 or any(tags_left.get(tag, 1) <= 0 for tag in tags[task.stage]):
-                continue
-            hold = holds.get(task.stage)
-            if hold is not None and _is_held(unit, task, condition(hold.when or "")):
-                unit.edit(task)
-                task.ready = READY_BUT_HELD
-                progress = True
                 continue
             taken = take(unit, worker, task)
             if taken is None:
@@ -96,7 +93,7 @@ def _candidates(
     unit: Unit,
     wants: Sequence[StageRoom],
     rooms: Mapping[int, int],
-    holds: Mapping[int, Any],
+    holds: Mapping[int, Hold],
     tags_left: Mapping[str, int],
     room: int,
     item: int | None,
@@ -116,6 +113,15 @@ def _candidates(
         found += ready
     found.sort(key=lambda task: (-task.priority, task.place, task.item, task.stage, task.sub))
     return found, is_all
+
+
+def _hold_back(unit: Unit, tasks: Iterable[Task], holds: Mapping[int, Hold], condition: Callable[[str], Condition]) -> bool:
+    """Put those aside that a hold's condition stops; whether there were any."""
+    held = [task for task in tasks if task.stage in holds and _is_held(unit, task, condition(holds[task.stage].when or ""))]
+    for task in held:
+        unit.edit(task)
+        task.ready = READY_BUT_HELD
+    return bool(held)
 
 
 def _is_held(unit: Unit, task: Task, condition: Condition) -> bool:
