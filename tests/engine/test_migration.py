@@ -649,6 +649,20 @@ async def test_a_reader_sees_a_removed_stage_though_the_workflow_is_again_what_i
         assert list(await reader.get_all_statuses("i")) == list(await store.get_all_statuses("i")) == ["a", "b", "c"]
 
 
+async def test_a_reader_names_a_stage_that_came_and_went_while_it_did_not_look(tmp_path: Path):
+    short, long = docs("a"), docs("a", "b<a")
+    async with SqliteStateStore.open(tmp_path / "x.db") as store, SqliteStateStore.open(tmp_path / "x.db") as reader:
+        async with Engine(store, [short]) as engine:
+            await engine.submit("docs", [{"id": "i"}])
+        assert list(await reader.get_all_statuses("i")) == ["a"]
+        async with Engine(store, [long]):
+            pass
+        async with Engine(store, [short]) as engine:
+            await accepted(engine)
+
+        assert [event.stage for event in await told(reader, StageSkipped)] == ["b"]
+
+
 # -- whatever the change -----------------------------------------------------------------------------------------------
 
 NAMES = ["a", "b", "c", "d", "e"]

@@ -103,15 +103,19 @@ class Questions(ListQuestions):
 
     def shapes(self) -> Question[Mapping[int, WorkflowShape]]:
         """Every workflow in the file; decoded again only when one has changed."""
-        rows = yield "SELECT id, name, fingerprint, shape FROM treadle_workflows ORDER BY id", ()
+        newest = "SELECT max(id) FROM treadle_stages"  # a stage that came and went is not in any shape, but in events
+        rows = yield f"SELECT id, name, fingerprint, shape, ({newest}) FROM treadle_workflows ORDER BY id", ()
         if rows != self._shape_rows:  # not their fingerprints: those say nothing of masks, nor of stages that were removed
             full = yield _SHAPES, ()
             self._stage_names = {row[4]: row[5] for row in full if row[4] is not None}
             ids: dict[int, dict[str, int]] = {}
             for workflow, _, _, _, number, name in full:
                 ids.setdefault(workflow, {})[name] = number
-            self._shape_rows = list(dict.fromkeys(row[:4] for row in full))
-            self._shapes = {id: shape_from_row(id, name, fingerprint, shape, ids[id]) for id, name, fingerprint, shape in self._shape_rows}
+            last = max(self._stage_names, default=None)
+            self._shape_rows = [(*row, last) for row in dict.fromkeys(row[:4] for row in full)]
+            self._shapes = {
+                id: shape_from_row(id, name, fingerprint, shape, ids[id]) for id, name, fingerprint, shape, _ in self._shape_rows
+            }
         return self._shapes
 
     def item_of(self, item_id: str) -> Question[Item | None]:
