@@ -249,7 +249,7 @@ def metadata_and_file_agree(item: Distribution, metadata: Metadata, licence: Lic
         return Check(
             None, "no licence text was recognised" if not recognised else f"nothing is declared; the files say {', '.join(recognised)}"
         )
-    return Check(True, f"both say {', '.join(recognised)}")
+    return Check(True, f"the files say {', '.join(recognised)}, which agrees")
 
 
 def dependencies_licences(item: Distribution, metadata: Metadata, licence: Licence) -> Check:

@@ -104,7 +104,7 @@ async def test_a_reviewer_sees_everything_a_decision_needs(store: Any, environme
     assert copyleft.details["licence files"] == {"copyleft-4.0.dist-info/COPYING": "GPL-3.0-only"}
     assert list(copyleft.details["checks"]) == list(module.CHECKS)
     assert copyleft.details["checks"]["licence file present"] == "✓ passed: COPYING"
-    assert copyleft.details["checks"]["metadata and file agree"] == "✓ passed: both say GPL-3.0-only"
+    assert copyleft.details["checks"]["metadata and file agree"] == "✓ passed: the files say GPL-3.0-only, which agrees"
     assert copyleft.details["package"]["required by"] == ["user"]
     assert [field.name for field in copyleft.fields or []] == ["concluded", "obligation"]
 
