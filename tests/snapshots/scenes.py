@@ -195,9 +195,9 @@ SITUATIONS = (
         "changed",
         _changed,
         (
-            Scene("changed-dashboard", ("1",), ("2",), "must be accepted"),
+            Scene("changed-dashboard", ("1",), ("2",), "has changed"),
             Scene("plan", ("1", "home", "enter"), ("escape", "2"), "Accept"),
-            Scene("problem", ("1", "home", "down", "enter"), ("escape", "2"), "Mend the file"),
+            Scene("problem", ("1", "home", "down", "enter"), ("escape", "2"), "Its items keep"),
         ),
     ),
     Situation("left over", _left_over, (Scene("left-over", ()),)),
