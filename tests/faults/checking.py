@@ -202,13 +202,12 @@ async def retry_what_was_interrupted_thrice(path: Path) -> int:
         again = 0
         for id in await store.list_items():
             for stage, status in (await store.get_all_statuses(id)).items():
-                if status.state is StageState.FAILED and not status.subtasks:
+                failed = [subtask.name for subtask in status.subtasks if subtask.state is StageState.FAILED]
+                for name in failed:
+                    await engine.retry_stage(id, stage, subtask=name)
+                if status.state is StageState.FAILED and not failed:  # perhaps when its subtasks were through, at their join
                     await engine.retry_stage(id, stage)
-                    again += 1
-                for subtask in status.subtasks:
-                    if subtask.state is StageState.FAILED:
-                        await engine.retry_stage(id, stage, subtask=subtask.name)
-                        again += 1
+                again += len(failed) or status.state is StageState.FAILED
         return again
 
 
