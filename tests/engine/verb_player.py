@@ -154,7 +154,10 @@ class Player:
         return await self.store.hand_back_all_but(worker, held, self.now)
 
     async def look_ahead(self, chance: random.Random) -> Any:
-        return await self.store.outlook(chance.choice(self.workers), [stage.id for stage in self.shape.stages], None, self.now)
+        """But for stages held by a condition: how many of those that wait have been asked yet is a store's own affair."""
+        holds = await self.store.holds()
+        stages = [stage.id for stage in self.shape.stages if stage.id not in holds]
+        return await self.store.outlook(chance.choice(self.workers), stages, None, self.now)
 
     async def lose_worker(self, chance: random.Random) -> Any:
         place = chance.randrange(2)
@@ -167,7 +170,9 @@ class Player:
     # --- people ---
 
     async def explain(self, chance: random.Random) -> Any:
-        return await self.store.facts_of(await self._item(chance))
+        """But for which of those that wait have been asked by a condition yet, as in `look_ahead`."""
+        facts = await self.store.facts_of(await self._item(chance))
+        return msgspec.structs.replace(facts, ready=sorted({*facts.ready, *facts.held_back}), held_back=frozenset())
 
     async def decide(self, chance: random.Random) -> Any:
         waiting = [place async for place, status in self._all() if status.state is StageState.AWAITING_REVIEW]
