@@ -67,7 +67,7 @@ async def treadle(name: str, n: int, folder: Path) -> dict[str, float]:
     )
     async with store, Engine(store, [workflow], concurrency=1 if alone else IN_FLIGHT) as engine:
         started = time.perf_counter()
-        await engine.submit(workflow, [{"id": f"item-{number:08d}"} for number in range(n)])
+        await engine.submit(workflow, ({"id": f"item-{number:08d}"} for number in range(n)))
         await engine.run_until_idle()
         seconds = time.perf_counter() - started
         counts = await engine.summary()
