@@ -177,6 +177,14 @@ def test_a_copy_of_a_workflow_brings_what_it_needs_and_has_its_own_name(treadle:
     assert again.code == 0, "the files beside it are there already, and the same"
 
 
+def test_a_copy_without_a_name_is_called_what_it_is_a_copy_of_and_takes_its_place(treadle: Call, folder: Path) -> None:
+    assert treadle("new", "--from", "orders").code == 0
+
+    (copy,) = (folder / "workflows").glob("orders.*")
+    answer = treadle("workflows", "--json")
+    assert [str(copy) in str(each) for each in answer.json["workflows"] if each["name"] == "orders"] == [True]
+
+
 def test_every_workflow_that_comes_along_can_be_copied(treadle: Call, folder: Path) -> None:
     for name in ("documents", "moderation", "media", "orders"):
         assert treadle("new", f"my_{name}", "--from", name).code == 0
@@ -190,6 +198,7 @@ def test_every_workflow_that_comes_along_can_be_copied(treadle: Call, folder: Pa
     ("words", "says"),
     [
         (["new", "papers"], "exists already; choose another name, or move it away"),
+        (["new"], "give the workflow a NAME, or say what is to be copied: --from licences"),
         (["new", "../evil"], "'../evil' cannot be the name of a workflow's file"),
         (["new", "x", "--from", "licence"], "no workflow 'licence' comes with the program; did you mean 'licences'?"),
         (["new", "x", "--from", "licences", "--toml"], "give one of them"),

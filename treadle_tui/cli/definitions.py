@@ -88,21 +88,25 @@ def _loaded(invocation: Invocation, files: tuple[Path, ...]) -> LoadedWorkflows:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--toml", "as_toml", is_flag=True, help="A definition in TOML instead of Python.")
 @click.option("--from", "origin", metavar="WORKFLOW", help="A copy of a workflow that comes with the program, for example licences.")
 @click.option("--in", "place", metavar="FOLDER", type=click.Path(path_type=Path), help="Where to. Default: workflows/ beside the database.")
 @shared_options()
 @json_option
 @pass_invocation
-def new(invocation: Invocation, name: str, as_toml: bool, origin: str | None, place: Path | None, as_json: bool) -> None:
+def new(invocation: Invocation, name: str | None, as_toml: bool, origin: str | None, place: Path | None, as_json: bool) -> None:
     """Write workflows/NAME.py, or NAME.toml: a workflow that runs, with a comment on everything that is to be changed.
 
     The folder is the one beside the database of --db, where it is found; without --db it is workflows/ here. Nothing is overwritten.
+    A copy may do without NAME: it is then called what it is a copy of.
     """
     from treadle_tui.cli.output import say, say_json
     from treadle_tui.cli.starting_files import copied_workflow, python_file, toml_file
 
+    name = name or origin
+    if name is None:
+        raise BadInput("give the workflow a NAME, or say what is to be copied: --from licences")
     if not name.isidentifier() or name.startswith("_") or not name.isascii():
         raise BadInput(f"{name!r} cannot be the name of a workflow's file; use letters, digits and _, and begin with a letter")
     if as_toml and origin:
