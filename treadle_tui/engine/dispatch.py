@@ -325,9 +325,9 @@ class Dispatcher:
 
         One that holds nothing shows no sign of life, and loses nothing but its number: that is not worth a word.
         """
-        if self.running:
+        if self.running or self.recorder.came_too_late:
             log.warning("this engine was taken for dead, and what it ran has been recovered elsewhere; it goes on under a new number")
-        self.worker = 0
+        self.worker, self.recorder.came_too_late = 0, False
         lost = {attempt.task for attempt in self.running.values() if attempt.task is not None}
         self.call_off(list(self.running))
         if lost:

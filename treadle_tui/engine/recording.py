@@ -98,6 +98,8 @@ class Recorder:
         self._ended: list[RunningAttempt] = []
         self._in_hand: dict[asyncio.Task[None], list[RunningAttempt]] = {}
         """Those whose results are being recorded, by what records them."""
+        self.came_too_late = False
+        """Whether something of this engine has been recovered elsewhere before its result was there, since it has its number."""
 
     def ended(self, attempt: RunningAttempt, result: Result) -> None:
         """An attempt has ended: record it soon."""
@@ -246,6 +248,7 @@ class Recorder:
             self._trouble.held_results -= is_held
         self._trouble.over()
         if not recorded and not attempt.is_called_off:
+            self.came_too_late = True
             log.warning("the result of %s came too late: its lease was lost", attempt.claim.idempotency_key)
 
     async def _insist(self, attempt: RunningAttempt, result: Result, hold: Callable[[StoreError], None]) -> bool:
